@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write the role directories and the generated tables of the documentation from the port spec.
+
+    tools/generate.py          write what differs, remove what no role needs any more
+    tools/generate.py --lint   write nothing; exit 1 and name the files that differ
+
+The port spec is the one source of truth: what is written here is never edited by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+import textwrap
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / ".venv" / "collections"
+if not COLLECTIONS.is_dir():
+    sys.exit("tools/generate.py: run `make setup` first; it links this checkout as the collection netports.core")
+sys.path.insert(0, str(COLLECTIONS))
+
+from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: E402
+
+REPOSITORY = yaml.safe_load((ROOT / "galaxy.yml").read_text())["repository"]
+MARK = "DO NOT EDIT: written by tools/generate.py from the port spec"
+SPDX = ("SPDX-FileCopyrightText: netports contributors", "SPDX-License-Identifier: GPL-3.0-or-later")
+YAML_HEAD = "---\n" + "".join("# %s\n" % line for line in (*SPDX, MARK)) + "\n"
+MARKDOWN_HEAD = "".join("<!-- %s -->\n" % line for line in (*SPDX, MARK)) + "\n"
+
+
+class Variable(NamedTuple):
+    """A role variable `<role>_<name>`, and the module options that it becomes."""
+
+    name: str
+    type: str
+    default: Any
+    description: str
+    choices: Tuple[str, ...] = ()
+    elements: str = ""
+
+
+def variables(default_version: str) -> List[Variable]:
+    return [
+        Variable("version", "str", default_version, "Version of the product on the host, quoted."),
+        Variable("conditions", "dict", {}, "Conditions of the port spec that hold on the host; the README lists them."),
+        Variable("ports", "dict", {}, "Listener name to the port that it was moved to; null drops the listener."),
+        Variable("product_config", "dict", {}, "The product's own configuration (keys config, env, dataplane); ports follow it."),
+        Variable("spec_dirs", "list", [], "Directories with spec files of your own, on the controller.", (), "path"),
+        Variable("state", "str", "present", "Whether the host firewall admits the role's ports or no longer does.", ("present", "absent")),
+        Variable("allow", "bool", True, "Open the host firewall; false leaves it alone and only verifies."),
+        Variable("clients", "dict", {}, "Client of the port spec to the list of addresses and networks that may connect."),
+        Variable("firewall_backend", "str", "auto", "Firewall that is in charge of the host; auto finds it."),
+        Variable("persist", "bool", True, "Keep the rules over a reboot."),
+        Variable("verify", "bool", True, "Verify the listeners after the firewall was opened."),
+        Variable("check_firewall", "bool", False, "Also ask the host firewall whether it admits each listener."),
+        Variable("timeout", "int", 30, "Seconds to wait for all listeners together."),
+        Variable(
+            "unexpected", "str", "ignore", "What to do about listeners that the port spec does not know.", ("ignore", "report", "fail")
+        ),
+        Variable("tolerate", "list", [], "Listeners that are never unexpected, such as tcp/9100.", (), "str"),
+    ]
+
+
+SPEC_OPTIONS = ("version", "conditions", "ports", "product_config", "spec_dirs")
+ALLOW_OPTIONS = {"state": "state", "backend": "firewall_backend", "clients": "clients", "persist": "persist"}
+VERIFY_OPTIONS = {
+    "check_firewall": "check_firewall",
+    "timeout": "timeout",
+    "unexpected": "unexpected",
+    "tolerate": "tolerate",
+}
+
+
+def yaml_text(data: Any) -> str:
+    class Indented(yaml.SafeDumper):
+        """Lists indented under their key, as ansible-lint wants them."""
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            return super().increase_indent(flow, False)
+
+    return yaml.dump(data, Dumper=Indented, sort_keys=False, width=150, allow_unicode=True)
+
+
+class RoleFiles:
+    """The files of one role directory."""
+
+    def __init__(self, spec: _spec_model.Spec, product: _spec_model.Product, role: _spec_model.Role) -> None:
+        self.product = product
+        self.role = role
+        self.resolution = _resolve.resolve(spec, role.name)
+        self.variables = variables(self.resolution.version)
+
+    def files(self) -> Iterator[Tuple[str, str]]:
+        base = "roles/%s/" % self.role.name
+        yield base + "defaults/main.yml", self.defaults()
+        yield base + "meta/main.yml", self.meta()
+        yield base + "meta/argument_specs.yml", self.argument_specs()
+        yield base + "tasks/main.yml", self.tasks()
+        yield base + "README.md", self.readme()
+
+    def var(self, name: str) -> str:
+        return "%s_%s" % (self.role.name, name)
+
+    def defaults(self) -> str:
+        return YAML_HEAD + "".join(
+            "# %s\n%s" % (variable.description, yaml_text({self.var(variable.name): variable.default})) for variable in self.variables
+        )
+
+    def meta(self) -> str:
+        info = {
+            "author": "netports contributors",
+            "description": "Open the host firewall for %s and verify its listeners" % self.role.title,
+            "license": "GPL-3.0-or-later",
+            "min_ansible_version": "2.16",
+            "platforms": [{"name": "Debian", "versions": ["all"]}, {"name": "Ubuntu", "versions": ["all"]}, {"name": "EL", "versions": ["all"]}],
+            "galaxy_tags": ["networking", "firewall", "ports"],
+        }
+        return YAML_HEAD + yaml_text({"galaxy_info": info, "dependencies": []})
+
+    def argument_specs(self) -> str:
+        options: Dict[str, Any] = {}
+        for variable in self.variables:
+            option: Dict[str, Any] = {"type": variable.type, "default": variable.default, "description": variable.description}
+            if variable.choices:
+                option["choices"] = list(variable.choices)
+            if variable.elements:
+                option["elements"] = variable.elements
+            options[self.var(variable.name)] = option
+        main = {
+            "short_description": "Open the host firewall for %s and verify its listeners" % self.role.title,
+            "description": [self.role.description, "Ports and versions come from the port spec of the collection."],
+            "author": ["netports contributors"],
+            "version_added": "0.1.0",
+            "options": options,
+        }
+        return YAML_HEAD + yaml_text({"argument_specs": {"main": main}})
+
+    def tasks(self) -> str:
+        common = {"role": self.role.name, **{name: "{{ %s }}" % self.var(name) for name in SPEC_OPTIONS}}
+        allow = {**common, **{option: "{{ %s }}" % self.var(name) for option, name in ALLOW_OPTIONS.items()}}
+        verify = {**common, **{option: "{{ %s }}" % self.var(name) for option, name in VERIFY_OPTIONS.items()}}
+        tasks = [
+            {
+                "name": "Open the host firewall for %s" % self.role.title,
+                "netports.core.port_allow": allow,
+                "when": "%s | bool" % self.var("allow"),
+            },
+            {
+                "name": "Verify the listeners of %s" % self.role.title,
+                "netports.core.port_verify": verify,
+                "when": ["%s | bool" % self.var("verify"), "%s == 'present'" % self.var("state")],
+            },
+        ]
+        return YAML_HEAD + "\n".join(yaml_text([task]) for task in tasks)
+
+    def readme(self) -> str:
+        rows = [("variable", "default", "meaning")]
+        rows += [("`%s`" % self.var(v.name), "`%s`" % flow(v.default), choices_text(v)) for v in self.variables]
+        version = self.resolution.version
+        parts = [
+            MARKDOWN_HEAD + "# netports.core.%s\n" % self.role.name,
+            "Opens the host firewall for %s and verifies its listeners. %s\n" % (self.role.title, self.role.description),
+            "```yaml\n- hosts: %s\n  tasks:\n    - ansible.builtin.include_role:\n        name: netports.core.%s\n"
+            '      vars:\n        %s: "%s"\n```\n' % (self.role.name, self.role.name, self.var("version"), version),
+            "## Variables\n",
+            table(rows),
+            "## Conditions\n",
+            self.conditions(),
+            "## Listeners of %s %s\n" % (self.product.title, version),
+            "With every condition at its default. Other versions: "
+            "`ansible localhost -m ansible.builtin.debug -a \"msg={{ query('netports.core.ports', '%s', version='...') }}\"`\n" % self.role.name,
+            table(listener_rows(self.resolution.listeners)),
+        ]
+        return "\n".join(parts)
+
+    def conditions(self) -> str:
+        if not self.product.conditions:
+            return "The port spec knows none for this product.\n"
+        rows = [("condition", "one of", "default", "meaning")]
+        for name, condition in self.product.conditions.items():
+            rows.append((name, ", ".join(flow(choice) for choice in condition.choices), flow(condition.default), condition.description))
+        return table(rows)
+
+
+def flow(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return '"%s"' % value if isinstance(value, str) and value[:1].isdigit() else str(value)
+
+
+def choices_text(variable: Variable) -> str:
+    return variable.description + (" One of: %s." % ", ".join(variable.choices) if variable.choices else "")
+
+
+def table(rows: List[Tuple[str, ...]]) -> str:
+    lines = ["| %s |" % " | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return "\n".join([lines[0], "|%s" % (" --- |" * len(rows[0]))] + lines[1:]) + "\n"
+
+
+def listener_rows(listeners: Iterable[Dict[str, Any]]) -> List[Tuple[str, ...]]:
+    rows: List[Tuple[str, ...]] = [("name", "protocol", "port", "bind", "firewall", "required", "purpose")]
+    for listener in listeners:
+        rows.append(
+            (
+                listener["name"],
+                listener["protocol"],
+                str(listener["number"] if listener["protocol"] == "ip" else listener["port"]),
+                listener["bind"],
+                "admit" if listener["allow"] else "not needed",
+                "no" if listener["optional"] else "yes",
+                listener["purpose"],
+            )
+        )
+    return rows
+
+
+def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
+    wanted: Dict[str, str] = {}
+    for product in spec.products.values():
+        for role in product.roles.values():
+            wanted.update(RoleFiles(spec, product, role).files())
+    wanted["README.md"] = readme_with_roles(spec)
+    return wanted
+
+
+def readme_with_roles(spec: _spec_model.Spec) -> str:
+    rows: List[Tuple[str, ...]] = [("role", "system", "releases in the spec")]
+    for product in spec.products.values():
+        for role in product.roles.values():
+            releases = _resolve.releases_of(product, role)
+            text = "%s to %s" % (releases[0], releases[-1]) if len(releases) > 1 else releases[0]
+            link = "[`netports.core.%s`](%s/blob/main/roles/%s/README.md)" % (role.name, REPOSITORY, role.name)
+            rows.append((link, role.title, text))
+    begin, end = "<!-- roles: %s -->\n" % MARK, "<!-- end of roles -->"
+    before, rest = (ROOT / "README.md").read_text().split(begin)
+    return before + begin + table(rows) + end + rest.split(end)[1]
+
+
+def stale_files(wanted: Dict[str, str]) -> List[pathlib.Path]:
+    present = [path for path in (ROOT / "roles").rglob("*") if path.is_file()]
+    return [path for path in present if str(path.relative_to(ROOT)) not in wanted]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=textwrap.dedent(__doc__ or ""), formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lint", action="store_true", help="write nothing; exit 1 when a file differs")
+    lint = parser.parse_args().lint
+    wanted = wanted_files(_spec_load.load())
+    differing = [name for name, text in wanted.items() if not (ROOT / name).is_file() or (ROOT / name).read_text() != text]
+    stale = stale_files(wanted)
+    for name in differing:
+        print("differs: %s" % name)
+    for path in stale:
+        print("no role needs: %s" % path.relative_to(ROOT))
+    if lint:
+        if differing or stale:
+            print("run tools/generate.py and commit what it writes")
+        return 1 if differing or stale else 0
+    for name in differing:
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(wanted[name])
+    for path in stale:
+        path.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
