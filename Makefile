@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PYTEST := .venv/bin/python -m pytest
+ROLE ?= kuma_zone_cp
+
+.PHONY: help setup demo test test-fast lint bench clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## .venv/ with the tools, the collection and its short names
+	@tools/setup test
+
+demo: ## a sandboxed host opened and verified for a role: make demo ROLE=netq_cluster
+	@tools/setup demo
+	@.venv/bin/python tools/demo.py $(ROLE)
+
+test: ## everything; the summary names what this machine could not cover
+	@tools/setup molecule
+	@$(PYTEST) --durations=25 --ignore=tests/benchmark
+
+test-fast: ## unit tests, quick integration tests and ruff, in two minutes
+	@tools/setup test
+	@.venv/bin/ruff check --quiet
+	@$(PYTEST) -m "not slow" tests/unit tests/integration
+
+lint: ## linters alone
+	@tools/setup test
+	@$(PYTEST) tests/gates/test_lint.py
+
+bench: ## speed, as ratios against ss, netstat and an empty module
+	@tools/setup test
+	@$(PYTEST) -s tests/benchmark
+
+clean: ## everything that set-up and tests made here
+	rm -rf .venv tests/output .pytest_cache .ruff_cache .mypy_cache .hypothesis
