@@ -130,19 +130,22 @@ def parse_port(value: Any) -> Optional[Tuple[int, int]]:
     return low, high
 
 
-def _choice(value: Any, key: str, choices: Tuple[str, ...]) -> str:
+def choice(value: Any, key: str, choices: Tuple[str, ...]) -> str:
+    """The value, which has to be one of `choices`. Raises Problem with the path `key`."""
     if value not in choices or not isinstance(value, str):
         raise Problem(key, "%r is not one of %s" % (value, ", ".join(choices)))
     return value
 
 
-def _flag(value: Any, key: str) -> bool:
+def flag(value: Any, key: str) -> bool:
+    """The value, which has to be true or false. Raises Problem with the path `key`."""
     if not isinstance(value, bool):
         raise Problem(key, "%r is not true or false" % (value,))
     return value
 
 
-def _names(value: Any, key: str) -> Tuple[str, ...]:
+def names(value: Any, key: str) -> Tuple[str, ...]:
+    """A tuple from one name or a list of names. Raises Problem with the path `key` or inside it."""
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, (list, tuple)):
         raise Problem(key, "%r is not a name or a list of names" % (value,))
@@ -207,9 +210,9 @@ def parse_listener(data: Any) -> Listener:
     if unknown:
         raise Problem(unknown[0], "is not a key of a listener; known are %s" % ", ".join(KEYS))
     name = _name(data.get("name"))
-    protocol = _choice(data.get("protocol"), "protocol", PROTOCOLS)
+    protocol = choice(data.get("protocol"), "protocol", PROTOCOLS)
     number = _number(data, protocol)
-    family = _choice(data.get("family", "any"), "family", FAMILIES)
+    family = choice(data.get("family", "any"), "family", FAMILIES)
     bind = _bind(data.get("bind", "any"))
     _check_bind_fits(family, bind)
     device = data.get("device")
@@ -223,11 +226,11 @@ def parse_listener(data: Any) -> Listener:
         family=family,
         bind=bind,
         device=device,
-        process=_names(data.get("process") or (), "process"),
-        seen_as=_choice(data.get("seen_as", "protocol" if protocol == "ip" else "socket"), "seen_as", SEEN_AS),
-        clients=_names(data.get("clients") or (), "clients"),
-        allow=_flag(data.get("allow", not (bind == "loopback" or _loopback_address(bind))), "allow"),
-        optional=_flag(data.get("optional", False), "optional"),
+        process=names(data.get("process") or (), "process"),
+        seen_as=choice(data.get("seen_as", "protocol" if protocol == "ip" else "socket"), "seen_as", SEEN_AS),
+        clients=names(data.get("clients") or (), "clients"),
+        allow=flag(data.get("allow", not (bind == "loopback" or _loopback_address(bind))), "allow"),
+        optional=flag(data.get("optional", False), "optional"),
         given=dict(data),
     )
 

@@ -1,0 +1,123 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""YAML, read twice: strictly for spec files, and as its own product would for a product's configuration. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+
+# libyaml is ten times as fast, but not in every installation of PyYAML.
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_PREFIX = "tag:yaml.org,2002:"
+_STR, _INT, _BOOL, _NULL = (_PREFIX + kind for kind in ("str", "int", "bool", "null"))
+_DECIMAL = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
+_BOOLEANS = {"true": True, "false": False}
+
+
+def strict(text: str) -> Any:
+    """Plain data of one YAML document of text, whole numbers, true and false. Raises Problem.
+
+    Whatever YAML could read in two ways is refused with its cure: fractions (a version without quotes), dates, octal
+    and sexagesimal numbers, yes and no, duplicate keys, merge keys, tags.
+    """
+    loader = _Base(text)
+    try:
+        node = loader.get_single_node()
+    except yaml.YAMLError as error:
+        raise _syntax_problem(error) from None
+    finally:
+        loader.dispose()
+    return None if node is None else _Builder().build(node)
+
+
+def documents(text: str, where: str) -> list[Any]:
+    """The non-empty documents of a YAML text that belongs to a product. Raises Problem with the path `where`."""
+    try:
+        # A plain str: libyaml refuses the subclasses that Ansible marks its values with.
+        return [document for document in yaml.load_all(str.__str__(text), Loader=_Base) if document is not None]
+    except yaml.YAMLError as error:
+        raise _syntax_problem(error).under(where) from None
+    except (TypeError, ValueError) as error:
+        # Such as a list as a key, which a template that was not filled in looks like: {{ address }}.
+        raise Problem(where, "cannot be read as YAML: %s" % error) from None
+
+
+def _syntax_problem(error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    sentence = "is not YAML: %s" % (getattr(error, "problem", None) or error)
+    return Problem("line %d, column %d" % (mark.line + 1, mark.column + 1) if mark else "", sentence)
+
+
+class _Builder:
+    """Builds plain data of nodes; an alias gives the data of its anchor again."""
+
+    def __init__(self) -> None:
+        self._built: dict[int, Any] = {}
+
+    def build(self, node: Any) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if id(node) not in self._built:
+            self._built[id(node)] = _UNFINISHED
+            self._built[id(node)] = self._sequence(node) if isinstance(node, yaml.SequenceNode) else self._mapping(node)
+        elif self._built[id(node)] is _UNFINISHED:
+            raise Problem("", "contains itself")
+        return self._built[id(node)]
+
+    def _sequence(self, node: Any) -> list[Any]:
+        _refuse_tag(node, "seq")
+        values = []
+        for index, item in enumerate(node.value):
+            try:
+                values.append(self.build(item))
+            except Problem as problem:
+                raise problem.under("[%d]" % index) from None
+        return values
+
+    def _mapping(self, node: Any) -> dict[str, Any]:
+        _refuse_tag(node, "map")
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _STR:
+                raise Problem("", "the key in line %d is not a plain word; quote it" % line)
+            key = key_node.value
+            if key in values:
+                raise Problem(key, "is there twice, again in line %d; leave one" % line)
+            try:
+                values[key] = self.build(value_node)
+            except Problem as problem:
+                raise problem.under(key) from None
+        return values
+
+
+_UNFINISHED = object()
+
+
+def _refuse_tag(node: Any, kind: str) -> None:
+    if node.tag != _PREFIX + kind:
+        raise Problem("", "has the tag %s; spec files are plain data" % node.tag)
+
+
+def _scalar(node: Any) -> Any:
+    tag, text = node.tag, node.value
+    if tag == _STR:
+        return text
+    if tag == _INT and _DECIMAL.match(text):
+        return int(text)
+    if tag == _BOOL and text.lower() in _BOOLEANS:
+        return _BOOLEANS[text.lower()]
+    if tag == _NULL:
+        return None
+    if tag == _BOOL:
+        raise Problem("", "%s is true or false to some and a word to others; write true or false, or quote it" % text)
+    if tag.startswith(_PREFIX):
+        raise Problem("", "YAML reads %s as %s; quote it: '%s'" % (text, tag[len(_PREFIX) :], text))
+    raise Problem("", "has the tag %s; spec files are plain data" % tag)
