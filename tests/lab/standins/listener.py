@@ -9,11 +9,12 @@
 FILE.json is a list of resolved listeners (docs/spec-format.md; what the lookup netports.core.ports returns). Of
 these it binds the ones whose first `process` is NAME, as a Go program would: one dual-stack IPv6 socket where both
 families will do. A listener without `process` belongs to the name `stand-in`. It skips what has no socket of a
-process: `process: kernel`, and `seen_as` other than `socket`, save an IP protocol, which gets a raw socket.
+process: `process: kernel`, NodePorts and redirects. An IP protocol gets a raw socket, which answers for it.
 
 It prints `bound LISTENER PROTOCOL ADDRESS PORT` for each socket, then `ready`; answers a TCP connection with the line
-`NAME LISTENER`, and a datagram with itself; ends on SIGTERM. With --commands it reads `close LISTENER` from standard
-input (answer: `closed LISTENER`) and ends when its input ends, so that it never outlives who started it.
+`NAME LISTENER`, a datagram with itself, and a raw packet that says `question`; ends on SIGTERM. With --commands it
+reads `close LISTENER` from standard input (answer: `closed LISTENER`) and ends when its input ends, so that it never
+outlives who started it.
 One file, standard library only, Python 3.7 or later.
 """
 
@@ -31,6 +32,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 UNNAMED = "stand-in"
 KERNEL = "kernel"
+QUESTION = b"question"
 V4, V6 = socket.AF_INET, socket.AF_INET6
 # Linux gives these no name in Python's socket module everywhere.
 SO_BINDTODEVICE = 25
@@ -58,7 +60,8 @@ def wants_socket(listener: Dict[str, Any]) -> bool:
     """Whether some process holds a socket for it."""
     if owner(listener) == KERNEL:
         return False
-    return listener["protocol"] == "ip" or listener.get("seen_as", "socket") == "socket"
+    seen_as: str = listener.get("seen_as", "protocol" if listener["protocol"] == "ip" else "socket")
+    return seen_as in ("socket", "protocol")
 
 
 def ports(listener: Dict[str, Any]) -> Iterable[int]:
@@ -176,9 +179,11 @@ class Server:
                     connection.sendall(("%s %s\n" % (self.name, listener)).encode())
             else:
                 data, peer = sock.recvfrom(65535)
-                # A raw IPv4 socket hands out the IP header too: 4 bytes a word, the count of words in its first byte.
-                header = (data[0] & 15) * 4 if protocol == "ip" and sock.family == V4 else 0
-                sock.sendto(data[header:], (peer[0], 0) if protocol == "ip" else peer)
+                # A raw socket sees its own answers when the asker is on this host, so it answers questions alone.
+                if protocol == "udp":
+                    sock.sendto(data, peer)
+                elif QUESTION in data:
+                    sock.sendto(b"answer", (peer[0], 0))
         except OSError as error:
             # A client that went away, or that cannot be answered, must not stop the stand-in.
             print("%s: %s" % (listener, error), file=sys.stderr)
