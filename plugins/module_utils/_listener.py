@@ -157,7 +157,7 @@ def names(value: Any, key: str) -> Tuple[str, ...]:
 
 def _bind(value: Any) -> str:
     if value in ("any", "loopback"):
-        return value
+        return str(value)
     try:
         return _address.canonical(value)
     except (TypeError, ValueError):
