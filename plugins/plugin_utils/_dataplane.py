@@ -38,7 +38,8 @@ class Resource(NamedTuple):
 
     @property
     def address(self) -> str | None:
-        return dig(self.body, "networking.address", self.where)
+        address = dig(self.body, "networking.address", self.where)
+        return None if address is None else str(address)
 
 
 class Endpoint(NamedTuple):
@@ -74,12 +75,14 @@ def parse_resources(value: Any, where: str) -> list[Resource]:
             raise Problem(where, "is a template with {{ }}; fill in its variables first")
         items = _yaml.documents(value, where)
     else:
-        items = value if isinstance(value, (list, tuple)) else [value]
+        items = list(value) if isinstance(value, (list, tuple)) else [value]
     resources = []
     for index, item in enumerate(items):
         path = where if len(items) == 1 else "%s[%d]" % (where, index)
         if not isinstance(item, Mapping):
-            raise Problem(path, "%r is not a resource; give the text of the file, such as lookup('file', 'dataplane.yml')" % (item,))
+            raise Problem(
+                path, "%r is not a resource; give the text of the file, such as lookup('file', 'dataplane.yml')" % (item,)
+            )
         resource = _resource(item, path)
         if resource is not None:
             resources.append(resource)
@@ -143,7 +146,9 @@ def _interface(item: Any, where: str, address: str | None) -> Endpoint:
         match = _INTERFACE.match(str(item["interface"]))
         if not match:
             raise Problem(where + ".interface", "%r is not ADDRESS:PORT or ADDRESS:PORT:PORT" % (item["interface"],))
-        return Endpoint(port_of(match.group("port"), where + ".interface"), match.group("v6") or match.group("v4") or address, service)
+        return Endpoint(
+            port_of(match.group("port"), where + ".interface"), match.group("v6") or match.group("v4") or address, service
+        )
     if item.get("port") is None:
         raise Problem(where + ".port", "is missing")
     return Endpoint(port_of(item["port"], where + ".port"), item.get("address") or address, service)

@@ -241,7 +241,7 @@ def _named(found: Sequence[tuple[Endpoint, dict[str, Any]]], always: bool, where
         return [found[0][1]]
     names = [slug("-".join((data["name"], endpoint.service, str(data["port"])))) for endpoint, data in found]
     named: dict[str, dict[str, Any]] = {}
-    for name, (_endpoint, data) in zip(names, found):
+    for name, (_endpoint, data) in zip(names, found, strict=True):
         if names.count(name) > 1:
             name = slug("%s-%s" % (name, data.get("bind", "any")))
         if name in named:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.netports.core.plugins.module_utils import _address, _listener
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _dataplane, _product_config, _versions
@@ -107,7 +108,11 @@ def _for_role(product: Product, role: Role, selected: _versions.Selected) -> _ve
     related = dict.fromkeys([*role.successors, *earlier])
     there = [name for name in related if product.roles[name].versions.holds(version)]
     hint = "; there, use %s" % " or ".join(there) if there else ""
-    raise Problem("", "%s has the role %s only in versions %s, not in %s%s" % (product.title, role.name, role.versions.text, selected.version, hint))
+    raise Problem(
+        "",
+        "%s has the role %s only in versions %s, not in %s%s"
+        % (product.title, role.name, role.versions.text, selected.version, hint),
+    )
 
 
 def _product_config_for(product: Product, role: str, value: Any) -> ProductConfig:
@@ -151,7 +156,7 @@ def _choices(condition: Condition) -> str:
 def _condition_value(condition: Condition, value: Any) -> str | bool:
     if condition.is_flag:
         try:
-            return boolean(value)  # -e rmp=true arrives as text
+            return bool(boolean(value))  # -e rmp=true arrives as text
         except TypeError:
             pass
     elif isinstance(value, str) and value in condition.choices:
@@ -194,7 +199,9 @@ def _with_ports(
     names = [data["name"] for _entry, data in configured]
     for name in ports:
         if name not in names:
-            raise Problem("ports.%s" % name, "is not a listener of %s here; its listeners are %s" % (described, ", ".join(names) or "none"))
+            raise Problem(
+                "ports.%s" % name, "is not a listener of %s here; its listeners are %s" % (described, ", ".join(names) or "none")
+            )
     moved = []
     for entry, data in configured:
         name = data["name"]
@@ -211,7 +218,9 @@ def _check_clashes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[
         for other in range(index):
             if _clash(listener, after[other]) and not _clash(before[index], before[other]):
                 raise Problem(
-                    "", "%s and %s would both be on %s port %s" % (after[other]["name"], listener["name"], listener["protocol"], listener["port"])
+                    "",
+                    "%s and %s would both be on %s port %s"
+                    % (after[other]["name"], listener["name"], listener["protocol"], listener["port"]),
                 )
 
 

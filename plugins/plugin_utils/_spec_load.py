@@ -63,12 +63,14 @@ def _stamps(directory: Path, own: bool) -> list[_Stamp]:
         paths = sorted(path for path in directory.iterdir() if path.suffix in (".yml", ".yaml") and not path.name.startswith("."))
         stats = [path.stat() for path in paths]
     except OSError as error:
-        raise SpecError("%s: cannot be read as a directory of spec files: %s" % (error.filename or directory, error.strerror)) from None
+        raise SpecError(
+            "%s: cannot be read as a directory of spec files: %s" % (error.filename or directory, error.strerror)
+        ) from None
     if not paths:
         raise SpecError("%s: holds no spec file; their names end with .yml or .yaml" % directory)
     return [
         _Stamp(str(path), "%s/%s" % (directory.name, path.name) if own else str(path), stat.st_mtime_ns, stat.st_size)
-        for path, stat in zip(paths, stats)
+        for path, stat in zip(paths, stats, strict=True)
     ]
 
 

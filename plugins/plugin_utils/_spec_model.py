@@ -426,7 +426,9 @@ def _overridden(files: Sequence[SpecFile]) -> tuple[Entry, ...]:
         for change in file.listeners:
             touched = [entry for entry in older if entry.name == change.name and set(entry.roles) & set(change.roles)]
             if isinstance(change, Drop) and not touched:
-                raise change.place.error(Problem("drop", "no listener %s is there in %s" % (change.name, ", ".join(change.roles))))
+                raise change.place.error(
+                    Problem("drop", "no listener %s is there in %s" % (change.name, ", ".join(change.roles)))
+                )
             older = [_without(entry, change.roles) if entry in touched else entry for entry in older]
         entries = [entry for entry in older if entry.roles]
         entries += [change for change in file.listeners if isinstance(change, Entry)]
@@ -451,7 +453,9 @@ def _check_related(role: Role, product: Product) -> None:
         for index, name in enumerate(getattr(role, key)):
             if name not in product.roles:
                 path = "%s[%d]" % (key, index)
-                raise role.place.error(Problem(path, "%r is not a role of %s; its roles are %s" % (name, product.name, _listed(product.roles))))
+                raise role.place.error(
+                    Problem(path, "%r is not a role of %s; its roles are %s" % (name, product.name, _listed(product.roles)))
+                )
 
 
 def _check_circle(role: Role, product: Product) -> None:
@@ -471,11 +475,17 @@ def _check_references(entry: Entry, product: Product) -> None:
     for key, names, known in (("roles", entry.roles, product.roles), ("source", entry.sources, product.sources)):
         for name in names:
             if name not in known:
-                raise Problem(key, "%r is not among the %s of %s: %s" % (name, key.rstrip("s") + "s", product.name, _listed(known) or "none"))
+                raise Problem(
+                    key,
+                    "%r is not among the %s of %s: %s" % (name, key.rstrip("s") + "s", product.name, _listed(known) or "none"),
+                )
     for name, wanted in entry.when.items():
         condition = product.conditions.get(name)
         if condition is None:
-            raise Problem("when." + name, "is not a condition of %s; its conditions are %s" % (product.name, _listed(product.conditions) or "none"))
+            raise Problem(
+                "when." + name,
+                "is not a condition of %s; its conditions are %s" % (product.name, _listed(product.conditions) or "none"),
+            )
         for value in wanted:
             if not _among(value, condition.choices):
                 raise Problem("when." + name, "%r is not one of %s" % (value, _listed(condition.choices)))
@@ -489,7 +499,10 @@ def _check_names(product: Product) -> None:
             for other in seen.setdefault((role, entry.name), []):
                 if entry.versions.overlaps(other.versions) and _can_meet(entry, other):
                     raise entry.place.error(
-                        Problem("name", "%r is the name of %s in %s as well, in the same version" % (entry.name, other.place.path, role))
+                        Problem(
+                            "name",
+                            "%r is the name of %s in %s as well, in the same version" % (entry.name, other.place.path, role),
+                        )
                     )
             seen[role, entry.name].append(entry)
 

@@ -78,7 +78,8 @@ def _interval(alternative: str, whole: str) -> Interval:
         match = _TERM.match(term.strip())
         if not match:
             raise Problem(
-                "", "%r in %r is not a comparison; write >=, >, <, <= or = and a version, such as '>=2.1,<3'" % (term.strip(), whole)
+                "",
+                "%r in %r is not a comparison; write >=, >, <, <= or = and a version, such as '>=2.1,<3'" % (term.strip(), whole),
             )
         operator, version = match.group(1), parse_version(match.group(2))
         before, after = (version, 0), (version, 1)
@@ -114,4 +115,6 @@ def select(version: Any, releases: Sequence[str]) -> Selected:
         raise Problem("", "%s is older than the spec knows; it knows %s" % (version, ", ".join(releases)))
     if older[-1] == releases[-1]:
         return Selected(older[-1], "version %s is newer than the spec knows; using the listeners of %s" % (version, older[-1]))
-    return Selected(older[-1], "version %s is not a release that the spec knows; using the listeners of %s" % (version, older[-1]))
+    return Selected(
+        older[-1], "version %s is not a release that the spec knows; using the listeners of %s" % (version, older[-1])
+    )

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import yaml
+
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 
 # libyaml is ten times as fast, but not in every installation of PyYAML.
