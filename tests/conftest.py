@@ -13,7 +13,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-from typing import Dict, Iterator, List, Optional
+from typing import Iterator, List, Optional
 
 import pytest
 
@@ -26,6 +26,8 @@ if not (COLLECTIONS / "ansible_collections" / "netports" / "core").exists():
 sys.path.insert(0, str(COLLECTIONS))
 # Subprocesses of the tests (ansible, ansible-playbook) see the same collection whatever their working directory.
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
+# They find the tools of the Python that runs the tests by name, so that each ansible-core of the matrix tests itself.
+os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def why_no_namespaces() -> Optional[str]:
@@ -36,7 +38,8 @@ def why_no_namespaces() -> Optional[str]:
     if missing:
         return "needs %s; tools/setup test says what to install" % " and ".join(missing)
     # A namespace of the child's own: nothing is left behind, nothing on the machine changes.
-    probe = subprocess.run(["unshare", "-n", "nft", "list", "ruleset"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    command = ["unshare", "-n", "nft", "list", "ruleset"]
+    probe = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if probe.returncode != 0:
         return "needs network namespaces: %s" % probe.stdout.decode(errors="replace").strip()
     return None
