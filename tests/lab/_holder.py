@@ -70,6 +70,13 @@ def write(path: str, text: str) -> None:
         raise OSError(error.errno, "%s: %s" % (path, error.strerror)) from None
 
 
+def replace(path: str, text: str) -> None:
+    """A new file, as what stands there may be a link or read-only."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    write(path, text)
+
+
 def may_administer() -> bool:
     """Whether namespaces can be made without a user namespace; root in a container often may not."""
     with open("/proc/self/status", encoding="utf-8") as file:
@@ -110,8 +117,11 @@ def shield_host(name: str) -> None:
     # What an ordinary user may not read is left out: nothing in the lab needs the machine's secrets.
     subprocess.run(["cp", "-a", "--no-preserve=ownership", "/etc/.", "/run/etc"], stderr=subprocess.DEVNULL, check=False)
     mount("/run/etc", "/etc", None, MS_BIND)
-    os.unlink("/etc/hosts")
-    write("/etc/hosts", "127.0.0.1 localhost %s\n::1 localhost %s\n" % (name, name))
+    replace("/etc/hosts", "127.0.0.1 localhost %s\n::1 localhost %s\n" % (name, name))
+    # Programs that ask the system and not $HOME, as Ansible does, find the host's own home too.
+    with open("/etc/passwd", encoding="utf-8") as file:
+        others = [line for line in file if not line.startswith("root:")]
+    replace("/etc/passwd", "".join(["root:x:0:0:root:/run/home:/bin/sh\n", *others]))
 
 
 def send(channel: socket.socket, **message: object) -> None:

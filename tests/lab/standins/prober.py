@@ -4,7 +4,9 @@
 
 """What a peer finds when it knocks: real connects and datagrams, all targets at once.
 
-    prober.py SECONDS < TARGETS        TARGETS is a JSON list of [protocol, address, port or IP protocol number]
+    prober.py SECONDS < TARGETS        TARGETS is a JSON list of [protocol, address, port]
+
+The protocols: tcp; udp; ip (the port is the IP protocol's number); vxlan (udp with a frame in it; nobody answers that).
 
 Prints a JSON list with one word a target:
     open         it answered
@@ -27,6 +29,8 @@ from typing import Dict, List, Tuple
 
 Target = Tuple[str, str, int]
 QUESTION = b"question"
+# No flags but "this VXLAN has an identifier", the identifier 42, and a broadcast frame of an experimental type.
+VXLAN = bytes.fromhex("0800000000002a00 ffffffffffff 020000000001 88b5") + b"netports".ljust(46)
 REPEAT_AFTER = 0.25
 REFUSALS = (errno.ECONNREFUSED, errno.ENOPROTOOPT, errno.EPROTO)
 
@@ -35,18 +39,22 @@ def word(number: int) -> str:
     return "refused" if number in REFUSALS else "unreachable"
 
 
+def payload(target: Target) -> bytes:
+    return VXLAN if target[0] == "vxlan" else QUESTION
+
+
 def knock(target: Target) -> socket.socket:
     """A non-blocking socket whose first packet is on its way. Raises OSError."""
     protocol, address, port = target
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "ip": socket.SOCK_RAW}[protocol]
+    kind = {"tcp": socket.SOCK_STREAM, "ip": socket.SOCK_RAW}.get(protocol, socket.SOCK_DGRAM)
     sock = socket.socket(family, kind, port if protocol == "ip" else 0)
     sock.setblocking(False)
     try:
         # Connecting a UDP or raw socket is what makes the kernel hand it the refusals that come back.
         sock.connect((address, 0 if protocol == "ip" else port))
         if protocol != "tcp":
-            sock.send(QUESTION)
+            sock.send(payload(target))
     except BlockingIOError:
         pass
     except OSError:
@@ -99,7 +107,7 @@ def ask_again(targets: List[Target], waiting: Dict[int, socket.socket]) -> None:
     for number, sock in waiting.items():
         if targets[number][0] != "tcp":
             try:
-                sock.send(QUESTION)
+                sock.send(payload(targets[number]))
             except OSError:
                 continue  # a refusal that arrived just now; the next select reports it
 
