@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs on a host: what comes of connecting to others. Targets as JSON on standard input, their states as JSON on standard output.
+
+A target has `address`, `protocol` and `port`. `open`: a TCP connection, or an answer to a datagram. `refused`: the other
+side said no. `filtered`: no answer at all.
+"""
+
+import concurrent.futures
+import json
+import socket
+import sys
+
+PATIENCE = 2.0
+
+
+def state(target):
+    kind = socket.SOCK_DGRAM if target["protocol"] == "udp" else socket.SOCK_STREAM
+    family = socket.AF_INET6 if ":" in target["address"] else socket.AF_INET
+    with socket.socket(family, kind) as sock:
+        sock.settimeout(PATIENCE)
+        try:
+            sock.connect((target["address"], target["port"]))
+            if kind == socket.SOCK_DGRAM:
+                sock.send(b"netports")
+                sock.recv(64)
+        except ConnectionRefusedError:
+            return "refused"
+        except socket.timeout:
+            return "filtered"
+        return "open"
+
+
+targets = json.load(sys.stdin)
+with concurrent.futures.ThreadPoolExecutor(max(len(targets), 1)) as pool:
+    json.dump(list(pool.map(state, targets)), sys.stdout)
