@@ -43,11 +43,15 @@ class Resource(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """Where a proxy listens: None keeps what the listener has. `service` tells endpoints apart for people."""
+    """Where a proxy listens: None keeps what the listener has. `service` tells endpoints apart for people.
+
+    `certain`: the resource alone makes the proxy listen there (the admin and metrics ports depend on more).
+    """
 
     port: int | None
     address: str | None = None
     service: str = ""
+    certain: bool = False
 
 
 def dig(data: Mapping[str, Any], dotted: str, where: str) -> Any:
@@ -130,6 +134,11 @@ def _port_at(resource: Resource, dotted: str) -> int | None:
     return None if value is None else port_of(value, "%s.%s" % (resource.where, dotted))
 
 
+def _certain(resource: Resource, dotted: str, address: str | None) -> Endpoint:
+    port = _port_at(resource, dotted)
+    return Endpoint(port, address, certain=port is not None)
+
+
 def _interfaces(resource: Resource, direction: str, address: str | None) -> list[Endpoint]:
     key = "networking." + direction
     items = dig(resource.body, key, resource.where) or []
@@ -142,16 +151,16 @@ def _interface(item: Any, where: str, address: str | None) -> Endpoint:
     if not isinstance(item, Mapping):
         raise Problem(where, "%r is not a mapping with a port" % (item,))
     service = _service(item, where)
-    if item.get("interface") is not None:
-        match = _INTERFACE.match(str(item["interface"]))
+    interface = item.get("interface")
+    if interface is not None:
+        match = _INTERFACE.match(str(interface))
         if not match:
-            raise Problem(where + ".interface", "%r is not ADDRESS:PORT or ADDRESS:PORT:PORT" % (item["interface"],))
-        return Endpoint(
-            port_of(match.group("port"), where + ".interface"), match.group("v6") or match.group("v4") or address, service
-        )
+            raise Problem(where + ".interface", "%r is not ADDRESS:PORT or ADDRESS:PORT:PORT" % (interface,))
+        own = match.group("v6") or match.group("v4") or address
+        return Endpoint(port_of(match.group("port"), where + ".interface"), own, service, certain=True)
     if item.get("port") is None:
         raise Problem(where + ".port", "is missing")
-    return Endpoint(port_of(item["port"], where + ".port"), item.get("address") or address, service)
+    return Endpoint(port_of(item["port"], where + ".port"), item.get("address") or address, service, certain=True)
 
 
 def _service(item: Mapping[str, Any], where: str) -> str:
@@ -178,7 +187,7 @@ def _admin(resource: Resource) -> list[Endpoint]:
 def _probes(resource: Resource) -> list[Endpoint]:
     if resource.transparent or dig(resource.body, "probes", resource.where) is None:
         return []
-    return [Endpoint(_port_at(resource, "probes.port"), resource.address)]
+    return [_certain(resource, "probes.port", resource.address)]
 
 
 def _metrics(resource: Resource) -> list[Endpoint]:
@@ -192,18 +201,18 @@ def _redirect(key: str) -> Callable[[Resource], list[Endpoint]]:
     def expand(resource: Resource) -> list[Endpoint]:
         if not resource.transparent or dig(resource.body, dotted, resource.where) == 0:
             return []
-        return [Endpoint(_port_at(resource, dotted))]
+        return [_certain(resource, dotted, None)]
 
     return expand
 
 
 def _ingress(resource: Resource) -> list[Endpoint]:
     inbound = _interfaces(resource, "inbound", resource.address)
-    return [Endpoint(one.port, one.address) for one in inbound] or _zone_proxy(resource)
+    return [one._replace(service="") for one in inbound] or _zone_proxy(resource)
 
 
 def _zone_proxy(resource: Resource) -> list[Endpoint]:
-    return [Endpoint(_port_at(resource, "networking.port"), resource.address)]
+    return [_certain(resource, "networking.port", resource.address)]
 
 
 # What `expand` may say, and what reads the ports of it.

@@ -141,9 +141,12 @@ def _switched(listener: Data, config: ProductConfig) -> dict[str, Any] | None:
     is_port = (setting is not None and setting == data.get("setting")) or (variable is not None and variable == data.get("env"))
     if _is_on(*said, anything=is_port) == inverted:
         return None
-    if data.get("verified", True):
-        data["optional"] = False
-    return data
+    return _asserted(data)
+
+
+def _asserted(data: Data) -> dict[str, Any]:
+    """The listener as one that has to be there, as far as the spec knows for certain what it is."""
+    return {**data, "optional": False} if data.get("verified", True) else dict(data)
 
 
 def _is_on(where: str, value: Any, anything: bool) -> bool:
@@ -224,7 +227,9 @@ def _expanded(data: dict[str, Any], expansion: str, config: ProductConfig) -> li
 
 
 def _at_endpoint(data: dict[str, Any], endpoint: Endpoint, addressed: bool) -> dict[str, Any] | None:
-    moved = data if endpoint.port is None else {**data, "port": endpoint.port}
+    moved = _asserted(data) if endpoint.certain else data
+    if endpoint.port is not None:
+        moved = {**moved, "port": endpoint.port}
     if endpoint.address is None or not (addressed or data.get("bind", "any") == "any"):
         return moved
     # The address that a host name stands for is not known here; other hosts reach it, so it is not loopback.

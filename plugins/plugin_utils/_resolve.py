@@ -49,10 +49,11 @@ def resolve(
         configured = [(entry, data) for entry in written for data in _product_config.apply(entry.given, config)]
         moved = _with_ports(configured, ports, "%s %s" % (role, selected.version))
         listeners = [plain(data) for _entry, data in moved]
-        _check_clashes([plain(entry.given) for entry, _data in moved], listeners)
+        listeners, displaced = _settled([plain(entry.given) for entry, _data in moved], listeners, ports)
     except Problem as problem:
         raise SpecError(str(problem)) from None
-    return Resolution(role, product.name, selected.version, holding, listeners, [selected.warning] if selected.warning else [])
+    warnings = [*([selected.warning] if selected.warning else []), *displaced]
+    return Resolution(role, product.name, selected.version, holding, listeners, warnings)
 
 
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +80,11 @@ def plain(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values[key] if key in values else data.get(key) for key in _listener.KEYS}
 
 
+def releases_of(product: Product, role: Role) -> list[str]:
+    """The releases that the spec knows in which the role exists, oldest first."""
+    return [release for release in product.releases if role.versions.holds(_versions.parse_version(release))]
+
+
 def _find_role(spec: Spec, role: Any) -> tuple[Product, Role]:
     if isinstance(role, str) and role in spec.homes:
         product = spec.home(role)
@@ -91,9 +97,8 @@ def _find_role(spec: Spec, role: Any) -> tuple[Product, Role]:
 
 def _select_version(product: Product, role: Role, version: Any) -> _versions.Selected:
     if version is None:
-        known = [release for release in product.releases if role.versions.holds(_versions.parse_version(release))]
         # A role that none of the releases has is refused below, for the newest of them.
-        return _for_role(product, role, _versions.Selected((known or product.releases)[-1], None))
+        return _for_role(product, role, _versions.Selected((releases_of(product, role) or product.releases)[-1], None))
     try:
         return _for_role(product, role, _versions.select(version, product.releases))
     except Problem as problem:
@@ -212,16 +217,33 @@ def _with_ports(
     return moved
 
 
-def _check_clashes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a listener that was moved on to another one's socket. What the spec puts on one port stays allowed."""
+def _settled(
+    before: Sequence[Mapping[str, Any]], after: Sequence[dict[str, Any]], ports: Any
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The listeners that can all be there, and warnings about those that cannot: what was moved takes the socket of an
+    optional one. Raises Problem where a listener was moved on to the socket of one that has to be there.
+
+    What the spec itself puts on one port stays allowed.
+    """
+    displaced: dict[str, str] = {}
     for index, listener in enumerate(after):
-        for other in range(index):
-            if _clash(listener, after[other]) and not _clash(before[index], before[other]):
-                raise Problem(
-                    "",
-                    "%s and %s would both be on %s port %s"
-                    % (after[other]["name"], listener["name"], listener["protocol"], listener["port"]),
-                )
+        for number, other in enumerate(after[:index]):
+            if not _clash(listener, other) or _clash(before[index], before[number]):
+                continue
+            stayed = [new for old, new in ((before[index], listener), (before[number], other)) if _socket(old) == _socket(new)]
+            socket = "%s port %s" % (listener["protocol"], listener["port"])
+            if not stayed or not stayed[0]["optional"]:
+                names = (other["name"], listener["name"])
+                moved = [name for name in names if name in (ports or ())]
+                sentence = "%s and %s would both be on %s; give one of them another port" % (*names, socket)
+                raise Problem("ports.%s" % moved[0] if moved else "product_config", sentence)
+            holder = other if stayed[0] is listener else listener
+            displaced[stayed[0]["name"]] = "%s is left out: %s is on %s" % (stayed[0]["name"], holder["name"], socket)
+    return [listener for listener in after if listener["name"] not in displaced], list(displaced.values())
+
+
+def _socket(listener: Mapping[str, Any]) -> tuple[Any, ...]:
+    return listener["protocol"], listener["port"], listener["bind"]
 
 
 def _clash(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
