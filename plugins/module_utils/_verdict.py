@@ -406,6 +406,25 @@ def _exposed(listener: Listener, sock: Socket, context: _Context) -> bool:
     )
 
 
+def _anothers(listener: Listener, sock: Socket, context: _Context) -> bool:
+    """Whether a socket that does not serve this listener is just what another expectation of its kind asks for.
+
+    Two listeners share a number by address (Envoy's admin interface on loopback and on the proxy's own address), or one
+    process has dynamic ports on both. A wildcard is never only another's: it takes loopback too.
+    """
+    if _is_wildcard(sock) or _coverage(listener, sock, context.table).possible & _wanted(listener):
+        return False
+    return any(
+        other is not listener
+        and _fixed(other) == _fixed(listener)
+        and _in_ports(other, sock)
+        and (context.process(other) or not other.dynamic)
+        and _ownership(sock, context.process(other)) != _FOREIGN
+        and _coverage(other, sock, context.table).certain & _wanted(other)
+        for other in context.listeners
+    )
+
+
 def _nothing(listener: Listener, seen: str = "") -> Tuple[str, str]:
     """No socket for it: `absent`, unless it is a kind of listener that has none."""
     if listener.seen_as == "nodeport":
@@ -429,7 +448,7 @@ def _judge_fixed(listener: Listener, context: _Context) -> Finding:
     if stealing:
         reason = "%s held by %s, not by %s" % (_endpoints(stealing, port=True), _holders(stealing), " or ".join(process))
         return Finding(listener, WRONG_OWNER, reason, on_port)
-    mine = [sock for sock in on_port if sock not in foreign]
+    mine = [sock for sock in on_port if sock not in foreign and not _anothers(listener, sock, context)]
     if not mine:
         seen = "nothing listens on it; %s is held by %s" % (_endpoints(on_port, port=True), _holders(on_port))
         return Finding(listener, *_nothing(listener, seen), sockets=on_port)
@@ -470,7 +489,11 @@ def _judge_pool(listener: Listener, context: _Context) -> Finding:
     process = context.process(listener)
     if listener.dynamic and not process:
         return Finding(listener, UNVERIFIABLE, "a dynamic port can be told by its owner alone, and no process is checked")
-    pool = [sock for sock in _pool(listener, context) if _reach(sock).possible & _wanted(listener)]
+    pool = [
+        sock
+        for sock in _pool(listener, context)
+        if _reach(sock).possible & _wanted(listener) and not _anothers(listener, sock, context)
+    ]
     right = tuple(sock for sock in pool if _ownership(sock, process) == _RIGHT)
     unseen = [sock for sock in pool if _ownership(sock, process) == _UNSEEN]
     if right:
