@@ -51,9 +51,15 @@ def variables(default_version: str) -> List[Variable]:
         Variable("version", "str", default_version, "Version of the product on the host, quoted."),
         Variable("conditions", "dict", {}, "Conditions of the port spec that hold on the host; the README lists them."),
         Variable("ports", "dict", {}, "Listener name to the port that it was moved to; null drops the listener."),
-        Variable("product_config", "dict", {}, "The product's own configuration (keys config, env, dataplane); ports follow it."),
+        Variable("product_config", "dict", {}, "Configuration of the product itself (keys config, env, dataplane); ports follow it."),
         Variable("spec_dirs", "list", [], "Directories with spec files of your own, on the controller.", (), "path"),
-        Variable("state", "str", "present", "Whether the host firewall admits the role's ports or no longer does.", ("present", "absent")),
+        Variable(
+            "state",
+            "str",
+            "present",
+            "Whether the host firewall admits the role's ports or no longer does.",
+            ("present", "absent"),
+        ),
         Variable("allow", "bool", True, "Open the host firewall; false leaves it alone and only verifies."),
         Variable("clients", "dict", {}, "Client of the port spec to the list of addresses and networks that may connect."),
         Variable("firewall_backend", "str", "auto", "Firewall that is in charge of the host; auto finds it."),
@@ -62,7 +68,11 @@ def variables(default_version: str) -> List[Variable]:
         Variable("check_firewall", "bool", False, "Also ask the host firewall whether it admits each listener."),
         Variable("timeout", "int", 30, "Seconds to wait for all listeners together."),
         Variable(
-            "unexpected", "str", "ignore", "What to do about listeners that the port spec does not know.", ("ignore", "report", "fail")
+            "unexpected",
+            "str",
+            "ignore",
+            "What to do about listeners that the port spec does not know.",
+            ("ignore", "report", "fail"),
         ),
         Variable("tolerate", "list", [], "Listeners that are never unexpected, such as tcp/9100.", (), "str"),
     ]
@@ -80,10 +90,14 @@ VERIFY_OPTIONS = {
 
 def yaml_text(data: Any) -> str:
     class Indented(yaml.SafeDumper):
-        """Lists indented under their key, as ansible-lint wants them."""
+        """Lists indented under their key, as ansible-lint wants them; double quotes, as people write them."""
 
         def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
             return super().increase_indent(flow, False)
+
+        def choose_scalar_style(self) -> str:
+            style: str = super().choose_scalar_style()
+            return '"' if style == "'" else style
 
     return yaml.dump(data, Dumper=Indented, sort_keys=False, width=150, allow_unicode=True)
 
@@ -110,16 +124,21 @@ class RoleFiles:
 
     def defaults(self) -> str:
         return YAML_HEAD + "".join(
-            "# %s\n%s" % (variable.description, yaml_text({self.var(variable.name): variable.default})) for variable in self.variables
+            "# %s\n%s" % (variable.description, yaml_text({self.var(variable.name): variable.default}))
+            for variable in self.variables
         )
 
     def meta(self) -> str:
         info = {
             "author": "netports contributors",
-            "description": "Open the host firewall for %s and verify its listeners" % self.role.title,
+            "description": "Open the host firewall and verify the listeners: %s" % self.role.title,
             "license": "GPL-3.0-or-later",
             "min_ansible_version": "2.16",
-            "platforms": [{"name": "Debian", "versions": ["all"]}, {"name": "Ubuntu", "versions": ["all"]}, {"name": "EL", "versions": ["all"]}],
+            "platforms": [
+                {"name": "Debian", "versions": ["all"]},
+                {"name": "Ubuntu", "versions": ["all"]},
+                {"name": "EL", "versions": ["all"]},
+            ],
             "galaxy_tags": ["networking", "firewall", "ports"],
         }
         return YAML_HEAD + yaml_text({"galaxy_info": info, "dependencies": []})
@@ -134,7 +153,7 @@ class RoleFiles:
                 option["elements"] = variable.elements
             options[self.var(variable.name)] = option
         main = {
-            "short_description": "Open the host firewall for %s and verify its listeners" % self.role.title,
+            "short_description": "Open the host firewall and verify the listeners: %s" % self.role.title,
             "description": [self.role.description, "Ports and versions come from the port spec of the collection."],
             "author": ["netports contributors"],
             "version_added": "0.1.0",
@@ -148,12 +167,12 @@ class RoleFiles:
         verify = {**common, **{option: "{{ %s }}" % self.var(name) for option, name in VERIFY_OPTIONS.items()}}
         tasks = [
             {
-                "name": "Open the host firewall for %s" % self.role.title,
+                "name": "Open the host firewall (%s)" % self.role.title,
                 "netports.core.port_allow": allow,
                 "when": "%s | bool" % self.var("allow"),
             },
             {
-                "name": "Verify the listeners of %s" % self.role.title,
+                "name": "Verify the listeners (%s)" % self.role.title,
                 "netports.core.port_verify": verify,
                 "when": ["%s | bool" % self.var("verify"), "%s == 'present'" % self.var("state")],
             },
@@ -166,7 +185,7 @@ class RoleFiles:
         version = self.resolution.version
         parts = [
             MARKDOWN_HEAD + "# netports.core.%s\n" % self.role.name,
-            "Opens the host firewall for %s and verifies its listeners. %s\n" % (self.role.title, self.role.description),
+            "%s Opens the host firewall for it, then verifies its listeners.\n" % self.role.description,
             "```yaml\n- hosts: %s\n  tasks:\n    - ansible.builtin.include_role:\n        name: netports.core.%s\n"
             '      vars:\n        %s: "%s"\n```\n' % (self.role.name, self.role.name, self.var("version"), version),
             "## Variables\n",
@@ -174,8 +193,8 @@ class RoleFiles:
             "## Conditions\n",
             self.conditions(),
             "## Listeners of %s %s\n" % (self.product.title, version),
-            "With every condition at its default. Other versions: "
-            "`ansible localhost -m ansible.builtin.debug -a \"msg={{ query('netports.core.ports', '%s', version='...') }}\"`\n" % self.role.name,
+            "With every condition at its default. For others ask the lookup: `query('netports.core.ports', '%s', version='...')`.\n"
+            % self.role.name,
             table(listener_rows(self.resolution.listeners)),
         ]
         return "\n".join(parts)
@@ -185,7 +204,14 @@ class RoleFiles:
             return "The port spec knows none for this product.\n"
         rows = [("condition", "one of", "default", "meaning")]
         for name, condition in self.product.conditions.items():
-            rows.append((name, ", ".join(flow(choice) for choice in condition.choices), flow(condition.default), condition.description))
+            rows.append(
+                (
+                    name,
+                    ", ".join(flow(choice) for choice in condition.choices),
+                    flow(condition.default),
+                    condition.description or "",
+                )
+            )
         return table(rows)
 
 
@@ -249,7 +275,9 @@ def stale_files(wanted: Dict[str, str]) -> List[pathlib.Path]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=textwrap.dedent(__doc__ or ""), formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=textwrap.dedent(__doc__ or ""), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lint", action="store_true", help="write nothing; exit 1 when a file differs")
     lint = parser.parse_args().lint
     wanted = wanted_files(_spec_load.load())
