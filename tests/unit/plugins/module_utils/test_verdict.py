@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -23,15 +24,17 @@ from ansible_collections.netports.core.plugins.module_utils._socket_table import
 
 _SOCKET = re.compile(r"^(tcp|udp) (?:\[([^\]]+)\]|([0-9.]+))(?:%(\S+))?:(\d+)(?: (dual|v6only|cut))?(?: (.+))?$")
 
+_inodes = itertools.count(100)
 
-def sock(text, inode=[100]):
-    """`PROTOCOL ADDRESS[%DEVICE]:PORT [dual|v6only|cut] [OWNER...|@kernel|@hidden|@unasked]`; an owner `a,b` shares the socket."""
+
+def sock(text):
+    """`PROTOCOL ADDRESS[%DEVICE]:PORT [dual|v6only|cut] [OWNER|@kernel|@hidden|@unasked]`; owners `a,b` share the socket."""
     protocol, v6, v4, device, port, flag, owner = _SOCKET.match(text).groups()
-    inode[0] += 1
+    inode = next(_inodes)
     states = {"@kernel": KERNEL, "@hidden": HIDDEN, "@unasked": UNASKED, None: UNASKED}
     owners = ()
     if owner not in states:
-        owners = tuple(Owner(1 if name == "systemd" else 4000 + inode[0], name) for name in owner.split(","))
+        owners = tuple(Owner(1 if name == "systemd" else 4000 + inode, name) for name in owner.split(","))
     return Socket(
         protocol,
         "ipv6" if v6 else "ipv4",
@@ -39,7 +42,7 @@ def sock(text, inode=[100]):
         int(port),
         device,
         {"dual": False, "v6only": True}.get(flag),
-        inode[0],
+        inode,
         owners,
         FOUND if owners else states[owner],
         truncated_address=flag == "cut",
@@ -350,8 +353,8 @@ def test_admission(keys, sockets, state, expected):
 
 
 class TestDynamicAndRanges:
-    dynamic = dict(name="client", protocol="udp", port="dynamic", process="dhclient")
-    ranged = dict(name="tunnels", protocol="tcp", port="30001-65535", process="envoy")
+    dynamic = {"name": "client", "protocol": "udp", "port": "dynamic", "process": "dhclient"}
+    ranged = {"name": "tunnels", "protocol": "tcp", "port": "30001-65535", "process": "envoy"}
 
     def test_dynamic_by_owner(self):
         found = verdict(self.dynamic, "udp 0.0.0.0:28450 dhclient", "udp 0.0.0.0:123 ntpd")
@@ -368,12 +371,12 @@ class TestDynamicAndRanges:
         assert verdict(self.dynamic, "udp 0.0.0.0:28450 dhclient", check_process=False)[0] == "unverifiable"
 
     def test_a_socket_of_a_fixed_port_is_no_dynamic_one(self):
-        fixed = dict(name="dhcp", protocol="udp", port=68, process="dhclient")
+        fixed = {"name": "dhcp", "protocol": "udp", "port": 68, "process": "dhclient"}
         found = judge([fixed, self.dynamic], table("udp 0.0.0.0:68 dhclient")).findings
         assert [f.verdict for f in found] == ["ok", "absent"]
 
     def test_a_fixed_port_of_one_family_leaves_the_other_family(self):
-        fixed = dict(name="dhcp", protocol="udp", port=68, process="dhclient", family="ipv4")
+        fixed = {"name": "dhcp", "protocol": "udp", "port": 68, "process": "dhclient", "family": "ipv4"}
         found = judge([fixed, self.dynamic], table("udp 0.0.0.0:68 dhclient", "udp [::]:68 v6only dhclient")).findings
         assert [f.verdict for f in found] == ["ok", "ok"]
 
