@@ -27,7 +27,7 @@ def state(target):
                 sock.recv(64)
         except ConnectionRefusedError:
             return "refused"
-        except socket.timeout:
+        except socket.timeout:  # noqa: UP041 - a class of its own before Python 3.10
             return "filtered"
         return "open"
 

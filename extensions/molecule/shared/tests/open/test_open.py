@@ -11,10 +11,10 @@ SSH = {"protocol": "tcp", "port": 22}
 
 
 def test_the_peer_reaches_what_the_role_opens(fleet: Any, judged: str) -> None:
-    found = fleet.reached("peer", judged, [SSH, *fleet.vars[judged]["opens"]])
+    found = fleet.reached("peer", judged, [SSH, *fleet.hosts[judged]["opens"]])
     assert set(found.values()) == {"open"}, found
 
 
 def test_everything_else_stays_shut(fleet: Any, judged: str) -> None:
-    found = fleet.reached("peer", judged, fleet.vars[judged]["stays_shut"])
+    found = fleet.reached("peer", judged, fleet.hosts[judged]["stays_shut"])
     assert set(found.values()) == {"filtered"}, found
