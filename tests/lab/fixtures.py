@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lab as pytest fixtures; a test file takes them by `from tests.lab.fixtures import lab, lab_host_pair`."""
+"""The lab as pytest fixtures; tests/integration/conftest.py hands them to every integration test."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 
 """A lab host that holds the listeners of a role, and what a peer must find at them.
 
-The rules of what to expect (`serving`, `expected`) are written from what the kernel does, not taken from the
+The rules of what a peer must find are written from what the kernel does, not taken from the
 collection's code: they judge it.
 """
 
@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 from tests.lab.sandbox import FAMILIES, HERE, Host, LabError, Target
 from tests.lab.standins import listener as standin
 
 LISTENERS_FILE = "/run/lab/listeners.json"
 Listener = Dict[str, Any]
-# What a peer finds, or None where it is not for the lab to say.
 OPEN, REFUSED, FILTERED = "open", "refused", "filtered"
 
 
@@ -44,44 +43,53 @@ def is_kernel(item: Listener) -> bool:
     return standin.owner(item) == standin.KERNEL
 
 
-def is_loopback(item: Listener) -> bool:
+def number(item: Listener) -> int:
+    """The one port (or IP protocol) that is known without looking at the host; 0 where there is none."""
+    if item["protocol"] == "ip":
+        return int(item["number"])
+    text = str(item["port"])
+    return int(text) if text.isdigit() else 0
+
+
+def placed(listeners: Sequence[Listener], address: str) -> List[Listener]:
+    """The listeners as servers bind them that share a port between loopback and the outside, as Envoy's admin does.
+
+    A wildcard and an address of it cannot both listen, so the outer one is bound to the host's `address`.
+    """
+    inner = {(item["protocol"], number(item)) for item in listeners if item.get("bind") == "loopback"} - {("tcp", 0), ("udp", 0)}
+    return [
+        dict(item, bind=address) if item.get("bind", "any") == "any" and (item["protocol"], number(item)) in inner else item
+        for item in listeners
+    ]
+
+
+def serving(item: Listener, stack: str, addresses: Collection[str]) -> Set[str]:
+    """The families over which peers reach the sockets that the lab opens for the listener on a host of `addresses`."""
     bind = item.get("bind", "any")
-    return bind in ("loopback", "::1") or bind.startswith("127.")
-
-
-def serving(item: Listener, stack: str = "dual") -> Set[str]:
-    """The families over which a peer reaches the sockets that the lab opens for the listener."""
-    if is_loopback(item) or item.get("device"):
+    if item.get("device") or not (is_kernel(item) or standin.wants_socket(item)):
         return set()
+    if bind != "any":
+        return {"ipv6" if ":" in bind else "ipv4"} if bind in addresses else set()
     if is_kernel(item):
         return set(FAMILIES)
-    if not standin.wants_socket(item):
-        return set()
     families: Set[str] = set()
     for family, _address, v6only in standin.sockets(item, stack):
         families |= {"ipv4"} if family == standin.V4 else {"ipv6"} if v6only else set(FAMILIES)
     return families
 
 
-def admitted_port(item: Listener, port: int) -> Tuple[str, int]:
-    return item["protocol"], port
-
-
-def expected(knock: Knock, listeners: Sequence[Listener], admitted: Set[Tuple[str, int]], stack: str = "dual") -> str:
-    """What a peer must find when the firewall admits `admitted` (protocol, port) and the lab serves `listeners`."""
-    protocol, _address, port = knock.target
-    if (protocol, port) not in admitted:
-        return FILTERED
-    here = [item for item in listeners if protocol == item["protocol"] and port in standin.ports(item)]
-    return OPEN if any(knock.family in serving(item, stack) for item in here) else REFUSED
+def to_admit(listeners: Iterable[Listener]) -> Set[Tuple[str, int]]:
+    """(protocol, port) of all that the host firewall must let in for the listeners; a dynamic port cannot be told."""
+    allowed = [item for item in listeners if item["allow"] and item.get("port") != "dynamic"]
+    return {(item["protocol"], port) for item in allowed for port in standin.ports(item)}
 
 
 class RoleHost:
     """The listeners of a role on a host: stand-ins for its processes, real kernel sockets for the kernel's."""
 
-    def __init__(self, host: Host, listeners: Iterable[Listener], stack: str = "dual") -> None:
+    def __init__(self, host: Host, listeners: Sequence[Listener], stack: str = "dual") -> None:
         self.host = host
-        self.listeners = list(listeners)
+        self.listeners = placed(listeners, host.addresses[0])
         self.stack = stack
         self.bound: List[Bound] = []
         self.processes: Dict[str, subprocess.Popen[str]] = {}
@@ -112,9 +120,9 @@ class RoleHost:
     def knocks(self, peer: Host) -> List[Knock]:
         """What `peer` can ask: the ports that are open, and the numbers that are known, over the families of both."""
         sockets = {(bound.listener, bound.port) for bound in self.bound}
-        numbers = {(item["name"], _number(item)) for item in self.listeners if _number(item)}
+        numbers = {(item["name"], number(item)) for item in self.listeners if number(item)}
         with_socket = {name for name, _port in sockets}
-        asked = sockets | {(name, number) for name, number in numbers if name not in with_socket}
+        asked = sockets | {(name, port) for name, port in numbers if name not in with_socket}
         protocols = {item["name"]: item["protocol"] for item in self.listeners}
         order = {item["name"]: index for index, item in enumerate(self.listeners)}
         addresses = {"ipv4": self.host.ipv4 if peer.ipv4 else None, "ipv6": self.host.ipv6 if peer.ipv6 else None}
@@ -124,6 +132,15 @@ class RoleHost:
             for family, address in addresses.items()
             if address
         ]
+
+    def expected(self, knock: Knock, admitted: Set[Tuple[str, int]]) -> str:
+        """What a peer must find when the host's firewall admits `admitted` (protocol, port) and nothing else."""
+        protocol, _address, port = knock.target
+        if (protocol, port) not in admitted:
+            return FILTERED
+        bound = {bound.listener for bound in self.bound if (bound.protocol, bound.port) == (protocol, port)}
+        served = [serving(item, self.stack, self.host.addresses) for item in self.listeners if item["name"] in bound]
+        return OPEN if any(knock.family in families for families in served) else REFUSED
 
     def probe(self, peer: Host, seconds: float = 1.0) -> Dict[Knock, str]:
         """What `peer` finds. A VXLAN socket never answers, so for it the packets that came out of the tunnel count."""
@@ -142,7 +159,7 @@ class RoleHost:
         bind, device = item.get("bind", "any"), item.get("device")
         if is_kernel(item):
             self._open_vxlan(item)
-        if bind not in ("any", "loopback") and not is_loopback(item):
+        if bind not in ("any", "loopback", *self.host.addresses) and not standin.is_loopback(bind):
             self.host.run(["ip", "address", "replace", bind, "dev", "lo"])
         if device and self.host.run(["ip", "link", "show", "dev", device], check=False).returncode:
             # A veth, because VRF and dummy are modules that not every kernel has.
@@ -175,11 +192,3 @@ class RoleHost:
                 return
             self.bound.append(Bound(words[1], words[2], words[3], int(words[4])))
         raise LabError("the stand-in %s ended: %s" % (name, process.stderr.read().strip()))
-
-
-def _number(item: Listener) -> int:
-    """The one number that a peer can knock at without knowing what is open; 0 where there is none."""
-    if item["protocol"] == "ip":
-        return int(item["number"])
-    text = str(item["port"])
-    return int(text) if text.isdigit() else 0

@@ -64,6 +64,10 @@ def wants_socket(listener: Dict[str, Any]) -> bool:
     return seen_as in ("socket", "protocol")
 
 
+def is_loopback(bind: str) -> bool:
+    return bind in ("loopback", "::1") or bind.startswith("127.")
+
+
 def ports(listener: Dict[str, Any]) -> Iterable[int]:
     if listener["protocol"] == "ip":
         return (listener["number"],)
