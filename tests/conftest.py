@@ -15,6 +15,7 @@ import subprocess
 import sys
 from typing import Iterator, List, Optional
 
+import hypothesis
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -29,36 +30,51 @@ os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
 # They find the tools of the Python that runs the tests by name, so that each ansible-core of the matrix tests itself.
 os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 
+# No deadlines: how long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile("full", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
+hypothesis.settings.load_profile("full")
+
+
+def why_no_root() -> Optional[str]:
+    """Why what needs root cannot run here; None where it can."""
+    return None if os.geteuid() == 0 else "needs root"
+
 
 def why_no_namespaces() -> Optional[str]:
-    """Why network namespaces cannot be made here; None where they can."""
-    if os.geteuid() != 0:
-        return "needs root"
-    missing = [tool for tool in ("ip", "nft") if shutil.which(tool) is None]
+    """Why network namespaces with a firewall cannot be made here; None where they can, as root or as anyone."""
+    # Ordinary users often have no sbin in PATH.
+    path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
+    missing = [tool for tool in ("ip", "nft", "unshare") if shutil.which(tool, path=path) is None]
     if missing:
         return "needs %s; tools/setup test says what to install" % " and ".join(missing)
     # A namespace of the child's own: nothing is left behind, nothing on the machine changes.
-    command = ["unshare", "-n", "nft", "list", "ruleset"]
-    probe = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    command = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--user", "--map-root-user"])
+    probe = subprocess.run(
+        command + ["nft", "add", "table", "inet", "probe"],
+        env=dict(os.environ, PATH=path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     if probe.returncode != 0:
         return "needs network namespaces: %s" % probe.stdout.decode(errors="replace").strip()
     return None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
-    needing = []
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     for item in items:
-        if "integration" in item.path.relative_to(ROOT).parts[:-1] and item.get_closest_marker("rootless") is None:
-            item.add_marker(pytest.mark.root)
-        if item.get_closest_marker("root") is not None:
-            needing.append(item)
-    reason = why_no_namespaces() if needing else None
-    if reason is None:
-        return
-    if IN_CI:
-        raise pytest.UsageError("%d tests cannot run here: %s" % (len(needing), reason))
-    for item in needing:
-        item.add_marker(pytest.mark.skip(reason=reason))
+        if "integration" in item.path.relative_to(ROOT).parts and item.get_closest_marker("anywhere") is None:
+            item.add_marker(pytest.mark.namespaces)
+    for marker, why_not in (("root", why_no_root), ("namespaces", why_no_namespaces)):
+        needing = [item for item in items if item.get_closest_marker(marker) is not None]
+        reason = why_not() if needing else None
+        if reason is None:
+            continue
+        if IN_CI:
+            raise pytest.UsageError("%d tests cannot run here: %s" % (len(needing), reason))
+        for item in needing:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
