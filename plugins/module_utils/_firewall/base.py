@@ -1,0 +1,75 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every firewall that port_allow can write has to do."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, Rule
+from ansible_collections.netports.core.plugins.module_utils._listener import Listener
+from ansible_collections.netports.core.plugins.module_utils._run import Effects
+
+
+class Request(NamedTuple):
+    """The rules that a label is to have; none to take away what it has. `exclusive`: the only label that has any."""
+
+    label: str
+    rules: Tuple[Rule, ...]
+    exclusive: bool
+    persist: bool
+
+
+class Plan(NamedTuple):
+    """What a request comes to on this host. `details` is the backend's own.
+
+    `persisted`: after it, the next boot brings the same rules.
+    """
+
+    changed: bool
+    enforcing: bool
+    rules: Tuple[Dict[str, Any], ...]
+    before: str
+    after: str
+    persisted: bool
+    warnings: Tuple[str, ...]
+    notes: Tuple[str, ...]
+    details: Any
+
+
+class StaleError(Exception):
+    """Somebody else changed the firewall between plan and apply; nothing was changed, and a new plan may succeed."""
+
+
+class Backend(abc.ABC):
+    """One kind of firewall on this host.
+
+    Every verb raises `model.FirewallError` or `RunError` with what to do, and has then changed nothing.
+    """
+
+    name: str
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+
+    @abc.abstractmethod
+    def plan(self, request: Request) -> Plan:
+        """Compare the request with what is there. Changes nothing."""
+
+    @abc.abstractmethod
+    def apply(self, plan: Plan) -> None:
+        """Carry the plan out: all of it, or on error nothing of it. Raises StaleError too."""
+
+    @abc.abstractmethod
+    def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
+        """What would refuse this connection after the plan, if it is admitted now; else None."""
+
+    @abc.abstractmethod
+    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
+        """By name of listener: does this host admit new connections to it, whoever made the rules? Changes nothing.
+
+        Listeners that need not be admitted are left out. Without `source` a client may come from anywhere.
+        """

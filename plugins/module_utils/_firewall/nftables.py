@@ -1,0 +1,188 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""nftables by its own command line: one `nft -j list ruleset` to read, one `nft -f -` to change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils import _address, _run
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    intervals,
+    model,
+    nft_admission,
+    nft_persist,
+    nft_plan,
+    nft_ruleset,
+)
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import ChainKey, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._listener import Listener
+from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
+
+_KNOWN_FLAGS = frozenset(("dormant", "owner", "persist"))
+
+
+class _Details(NamedTuple):
+    ruleset: Ruleset
+    edits: nft_plan.Edits
+    files: nft_persist.FilesPlan
+
+
+class Nftables(Backend):
+    """Plain nftables, where the operator's own ruleset filters."""
+
+    name = "nftables"
+
+    def __init__(self, effects: Effects, enter: Sequence[str] = ()) -> None:
+        """`enter` is a command that runs its arguments in the network namespace to read."""
+        super().__init__(effects)
+        self._enter = tuple(enter)
+        self._program: Optional[str] = None
+
+    @property
+    def _nft(self) -> str:
+        if self._program is None:
+            self._program = _run.find_program("nft")
+        if self._program is None:
+            raise FirewallError("the command nft is not installed (package nftables)")
+        return self._program
+
+    def ruleset(self) -> Ruleset:
+        """The ruleset of the kernel. Raises FirewallError."""
+        answer = self._query("-j", "list", "ruleset")
+        try:
+            # Old versions end with 0 and nothing when they were refused.
+            if answer.rc != 0 or not answer.stdout.strip():
+                raise FirewallError("cannot read the ruleset: %s" % _why(answer))
+            ruleset = nft_ruleset.parse(json.loads(answer.stdout))
+        except (ValueError, KeyError, TypeError) as error:
+            raise FirewallError("cannot read the ruleset: `nft -j list ruleset` printed no usable JSON (%s)" % error) from None
+        for table, flags in ruleset.flags.items():
+            if not flags <= _KNOWN_FLAGS:
+                listed = self._query("list", "table", *table)
+                ruleset.flags[table] = nft_ruleset.flags_from_text(listed.stdout)
+        return ruleset
+
+    def _query(self, *arguments: str) -> Answer:
+        return self.effects.query((*self._enter, self._nft, *arguments))
+
+    def plan(self, request: Request) -> Plan:
+        ruleset = self.ruleset()
+        edits = nft_plan.plan(ruleset, request.label, request.rules, request.exclusive)
+        idle = bool(request.rules) and not edits.enforcing
+        if request.persist and not idle:
+            files = nft_persist.plan(self.effects, self._nft, request, edits)
+        else:
+            files = nft_persist.FilesPlan((), (), ())
+        after = nft_plan.after(ruleset, edits)
+        return Plan(
+            changed=bool(edits.delete or edits.insert or files.changes),
+            enforcing=edits.enforcing,
+            rules=tuple(_described(edits.placed)),
+            before=_text(nft_plan.lines(ruleset), files.before),
+            after=_text(nft_plan.lines(after), files.after),
+            persisted=request.persist and not idle,
+            warnings=edits.warnings + files.warnings,
+            notes=edits.notes + files.notes,
+            details=_Details(ruleset, edits, files),
+        )
+
+    def apply(self, plan: Plan) -> None:
+        details: _Details = plan.details
+        with self.effects.staged(details.files.changes) as staged:
+            script = details.edits.script()
+            if script:
+                answer = self.effects.change([self._nft, "-f", "-"], script)
+                if answer.rc != 0:
+                    if self.ruleset() != details.ruleset:
+                        raise StaleError
+                    raise FirewallError("nft refused the rules, nothing was changed: %s" % nft_persist.first_error(answer))
+            staged.commit()
+
+    def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
+        details: _Details = plan.details
+        packet = _packet_of(connection)
+        if nft_plan.admits(details.ruleset, packet) is not None:
+            return None
+        return nft_plan.admits(nft_plan.after(details.ruleset, details.edits), packet)
+
+    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
+        ruleset = self.ruleset()
+        sources: Dict[str, intervals.Intervals] = {}
+        if source is not None:
+            family, interval = intervals.parse_network(source)
+            sources = {family: (interval,)}
+        return {listener.name: _admission(ruleset, listener, sources) for listener in listeners if listener.allow}
+
+
+def _why(answer: Answer) -> str:
+    said = nft_persist.first_error(answer)
+    if "ermission" in said or "not permitted" in said:
+        return "%s. Run the task with become: true" % said
+    if "JSON" in said or "unrecognized option" in said or "invalid option" in said:
+        return "%s. This nft cannot print JSON; version 0.9.0 or later, built with it, can" % said
+    if "not supported" in said or "Invalid argument" in said:
+        return "%s. This kernel has no nf_tables" % said
+    return said
+
+
+def _described(placed: Sequence[Tuple[ChainKey, model.Rule]]) -> List[Dict[str, Any]]:
+    """Each rule once, with the chains that have it."""
+    chains: Dict[model.Rule, List[str]] = {}
+    for key, rule in placed:
+        chains.setdefault(rule, []).append(" ".join(key))
+    return [dict(rule.as_dict(), chains=names) for rule, names in chains.items()]
+
+
+def _text(running: Sequence[str], saved: Sequence[str]) -> str:
+    lines = list(running) + ["%s: %s" % (nft_persist.OWN_FILE, line) for line in saved]
+    return "".join(line + "\n" for line in lines)
+
+
+def _packet_of(connection: Connection) -> nft_admission.Packet:
+    client, server = intervals.number_of(connection.client), intervals.number_of(connection.server)
+    return nft_admission.Packet(
+        family=_address.family_of(connection.client),
+        protocol=nft_admission.TCP,
+        port=connection.port,
+        source=((client, client),),
+        destination=((server, server),),
+        loopback=client == server or _address.is_loopback(connection.client),
+    )
+
+
+def _admission(ruleset: Ruleset, listener: Listener, sources: Dict[str, intervals.Intervals]) -> Admission:
+    """One answer of several packets: every port of a range, and every family that must be served."""
+    if listener.seen_as == "nodeport":
+        return Admission(model.UNKNOWN, "kube-proxy forwards a NodePort before the host firewall's input rules see it")
+    if listener.dynamic:
+        return Admission(model.UNKNOWN, "the port is not known before the service runs")
+    families = [f for f in model.families_of(listener) if not sources or f in sources]
+    if not families:
+        return Admission(model.UNKNOWN, "the source is of another address family")
+    found = [_family_admission(ruleset, listener, family, sources.get(family, ())) for family in families]
+    rank = (model.UNFILTERED, model.ADMITTED, model.UNKNOWN, model.DROPPED)
+    found.sort(key=lambda admission: rank.index(admission.state))
+    # Family `any` is served when one of them is, `both` when the worse one is.
+    return found[0] if listener.family == "any" else found[-1]
+
+
+def _family_admission(ruleset: Ruleset, listener: Listener, family: str, source: intervals.Intervals) -> Admission:
+    if not nft_admission.filters(ruleset, family):
+        return Admission(model.UNFILTERED, "")
+    rules = [model.Rule("", listener.protocol, model.numbers_of(listener), family, source)]
+    judgements = [nft_admission.judge(ruleset, packet) for rule in rules for packet in nft_plan.packets_of(rule, ruleset)]
+    states = {judgement.state for judgement in judgements}
+    said = "%s: %s"
+    if states == {"dropped"}:
+        return Admission(model.DROPPED, said % (family, judgements[0].reason + " drops new connections"))
+    if states <= {"admitted", nft_admission.PARTIAL}:
+        partial = [j.reason for j in judgements if j.state == nft_admission.PARTIAL]
+        return Admission(model.ADMITTED, said % (family, "not from every source: %s" % partial[0]) if partial else "")
+    unclear = next(j for j in judgements if j.state not in ("admitted", nft_admission.PARTIAL))
+    return Admission(model.UNKNOWN, said % (family, "%s may drop new connections" % unclear.reason))

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Opens the host firewall for listeners."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: port_allow
+short_description: Open the host firewall for the listeners of a role
+version_added: 0.1.0
+description:
+  - Makes the host firewall admit new connections to the listeners that need it, for IPv4 and IPv6, in one transaction.
+  - On nftables the rules go to the head of every input chain that would drop the connections. An accept in a table of its own
+    would not help against a drop in another.
+  - It owns only rules that carry its mark, a comment C(netports:<label>), and leaves those of everybody else as they are.
+  - It refuses a change that would shut out the address and port of the SSH connection by which it came.
+  - A host that filters nothing is left as it is, with a warning and RV(enforcing=false).
+extends_documentation_fragment:
+  - netports.core.attributes
+  - netports.core.spec
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    platforms: linux
+    support: full
+  action:
+    support: full
+  async:
+    support: full
+options:
+  state:
+    description:
+      - V(present) opens the ports, and takes away what the same label opened before and needs no more.
+      - V(absent) takes away everything that O(label) opened, whatever its listeners are.
+    type: str
+    choices: [present, absent]
+    default: present
+  backend:
+    description:
+      - The firewall to write.
+      - V(auto) finds the one that is in charge. Two in charge, or one that this version cannot write, is an error.
+    type: str
+    choices: [auto, nftables]
+    default: auto
+  label:
+    description:
+      - Marks the rules, so that those of one role are told from those of another.
+      - By default the name of the role; C(custom) for O(listeners).
+    type: str
+  clients:
+    description:
+      - Addresses or networks by client, in the words that the listeners' C(clients) use, for example
+        C({kuma_dp: [192.0.2.0/24, "2001:db8::/32"]}).
+      - A listener is open to these addresses alone when all its clients are named here. Otherwise it is open to everybody.
+    type: dict
+  exclusive:
+    description: Take away the marked rules of every other label.
+    type: bool
+    default: false
+  persist:
+    description:
+      - Keep the rules over a reboot, in the configuration that the distribution's nftables service loads. They go to
+        C(/etc/netports.nft), which a last line of the configuration includes.
+      - The boot is rehearsed in a private network namespace first. Where the rules would not be there after it, the module fails
+        before it changes anything.
+      - With V(false) no file is read or written.
+    type: bool
+    default: true
+notes:
+  - Needs root, and on nftables the command C(nft), version 0.9.0 or later, built with JSON.
+  - Ports that are C(dynamic) cannot be opened; a warning names them.
+  - On a host where nothing filters, no rule is made, and a firewall that is switched on later has to be opened then.
+seealso:
+  - module: netports.core.port_verify
+author:
+  - netports contributors (@netports)
+"""
+
+EXAMPLES = r"""
+- name: Open the ports of a Kuma zone control plane
+  netports.core.port_allow:
+    role: kuma_zone_cp
+    version: "2.9"
+
+- name: Only for the data planes and the operators
+  netports.core.port_allow:
+    role: kuma_zone_cp
+    clients:
+      kuma_dp: [192.0.2.0/24, "2001:db8:1::/48"]
+      operator: [198.51.100.7]
+
+- name: Show what would change
+  netports.core.port_allow:
+    role: kuma_zone_cp
+  check_mode: true
+  diff: true
+
+- name: A port of one's own, in the running firewall only
+  netports.core.port_allow:
+    label: web
+    persist: false
+    listeners:
+      - name: http
+        protocol: tcp
+        port: 8080
+
+- name: Close them again
+  netports.core.port_allow:
+    role: kuma_zone_cp
+    state: absent
+"""
+
+RETURN = r"""
+backend:
+  description: The firewall that was asked or written.
+  returned: success
+  type: str
+  sample: nftables
+enforcing:
+  description: Whether this host filters incoming traffic at all.
+  returned: success
+  type: bool
+rules:
+  description:
+    - The rules of the label, as they are after the run.
+    - Ports that the host admits anyway have none.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    label:
+      description: The mark of the rule.
+      type: str
+    protocol:
+      description: V(tcp), V(udp), or V(ip) for IP protocols.
+      type: str
+    ports:
+      description: Ports and ranges; for V(ip) the numbers of IP protocols.
+      type: list
+      elements: str
+      sample: ["5676-5678", "5681"]
+    family:
+      description: V(ipv4), V(ipv6) or V(both).
+      type: str
+    sources:
+      description: Addresses and networks that are admitted; empty for everybody.
+      type: list
+      elements: str
+    chains:
+      description: The chains of nftables that have the rule.
+      type: list
+      elements: str
+      sample: ["inet filter input"]
+persisted:
+  description: Whether the next boot brings the same rules.
+  returned: success
+  type: bool
+notes:
+  description: What is good to know and no reason to worry.
+  returned: success
+  type: list
+  elements: str
+role:
+  description: The role that was resolved.
+  returned: when O(role) is given
+  type: str
+version:
+  description: The version for which it was resolved.
+  returned: when O(role) is given
+  type: str
+conditions:
+  description: The conditions under which it was resolved, defaults included.
+  returned: when O(role) is given
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.netports.core.plugins.module_utils import _allow, _spec_options
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+from ansible_collections.netports.core.plugins.module_utils._run import RunError
+
+
+def main() -> None:
+    arguments = dict(_spec_options.spec_arguments(), **_allow.allow_arguments())
+    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+    try:
+        result = _allow.allow(module.params, _spec_options.expected(module.params), module.check_mode)
+    except (Problem, FirewallError, RunError) as error:
+        module.fail_json(msg=str(error))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**dict(result, **_spec_options.resolved(module.params)))
+
+
+if __name__ == "__main__":
+    main()
