@@ -91,7 +91,7 @@ class Screen:
 class Machine:
     """What the demo must leave as it is: the machine's own ruleset, and the files that it would be restored from."""
 
-    FILES = ("/etc/nftables.conf", "/etc/nftables.d", "/etc/passwd", "/etc/hosts")
+    FILES = ("/etc/nftables.conf", "/etc/nftables.d", "/etc/netports.nft", "/etc/passwd", "/etc/hosts")
 
     def __init__(self) -> None:
         self.ruleset = self._ruleset()
@@ -212,7 +212,7 @@ class Demo:
         return found
 
     def ansible_role(self) -> ansible.Run:
-        run = ansible.role(self.host, self.role, self.variables)
+        run = ansible.role(self.host, self.role, self.variables, "--diff")
         if self.verbose or run.code:
             self.screen.say(run.output.strip())
         if run.code:
@@ -226,6 +226,7 @@ class Demo:
         if not (allowed["changed"] and allowed["enforcing"]):
             raise Disagreement("port_allow says changed: %s, enforcing: %s" % (allowed["changed"], allowed["enforcing"]))
         self.ruleset = firewall.ruleset(self.host)
+        self.screen.say("\n".join("+ " + line for line in allowed["diff"]["after"].splitlines()))
         self.screen.proven("port_allow changed the %s firewall, port_verify found no failure" % allowed["backend"])
 
     def open(self, before: Found) -> None:

@@ -30,6 +30,11 @@ MOUNT_ATTR_RDONLY = 1
 SYS_MOUNT_SETATTR = 442  # the same on every architecture, like all system calls since 5.1
 CAP_SYS_ADMIN = 21
 
+# Under /etc: whatever firewall the machine has, and whatever was made persistent in it, the lab's hosts begin without.
+FIREWALLS = (
+    "nftables.conf nftables.nft nftables.d nftables sysconfig/nftables.conf netports.nft firewalld ufw iptables cumulus".split()
+)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -117,6 +122,7 @@ def shield_host(name: str) -> None:
     # What an ordinary user may not read is left out: nothing in the lab needs the machine's secrets.
     subprocess.run(["cp", "-a", "--no-preserve=ownership", "/etc/.", "/run/etc"], stderr=subprocess.DEVNULL, check=False)
     mount("/run/etc", "/etc", None, MS_BIND)
+    subprocess.run(["rm", "-rf", *(os.path.join("/etc", name) for name in FIREWALLS)], check=True)
     replace("/etc/hosts", "127.0.0.1 localhost %s\n::1 localhost %s\n" % (name, name))
     # Programs that ask the system and not $HOME, as Ansible does, find the host's own home too.
     with open("/etc/passwd", encoding="utf-8") as file:

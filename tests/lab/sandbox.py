@@ -80,10 +80,14 @@ def _cure(number: int) -> str:
     return ""
 
 
-def _check_tools() -> None:
+def _check_machine() -> None:
+    """Raises LabError for what would fail later with less of an explanation."""
     missing = sorted({TOOLS[tool] for tool in TOOLS if shutil.which(tool, path=SEARCH_PATH) is None})
     if missing:
         raise LabError("the sandbox needs %s: sudo apt-get install %s" % (" and ".join(missing), " ".join(missing)))
+    hidden = [path for path in (str(HERE), sys.prefix, sys.base_prefix) if path.startswith(("/run/", "/dev/shm/"))]
+    if hidden:
+        raise LabError("the sandbox hides /run and /dev/shm, and %s is there: move the checkout" % hidden[0])
 
 
 def _receive(channel: socket.socket) -> _Message:
@@ -202,7 +206,7 @@ class Lab:
         self.hosts: Dict[str, Host] = {}
 
     def __enter__(self) -> Lab:
-        _check_tools()
+        _check_machine()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         argv = [sys.executable, "-I", "-S", str(HERE / "_holder.py"), str(theirs.fileno()), *self.writable]
