@@ -32,7 +32,16 @@ CAP_SYS_ADMIN = 21
 
 # Under /etc: whatever firewall the machine has, and whatever was made persistent in it, the lab's hosts begin without.
 FIREWALLS = (
-    "nftables.conf nftables.nft nftables.d nftables sysconfig/nftables.conf netports.nft firewalld ufw iptables cumulus".split()
+    "nftables.conf",
+    "nftables.nft",
+    "nftables.d",
+    "nftables",
+    "sysconfig/nftables.conf",
+    "netports.nft",
+    "firewalld",
+    "ufw",
+    "iptables",
+    "cumulus",
 )
 
 _libc = ctypes.CDLL(None, use_errno=True)
