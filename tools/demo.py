@@ -37,7 +37,7 @@ from tests.lab.sandbox import SEARCH_PATH, Lab, LabError, Target  # noqa: E402
 from tests.lab.standins import listener as standin  # noqa: E402
 
 DEFAULT_ROLE = "kuma_zone_cp"
-SSH = ("tcp", 22)
+SSH = role_host.admit("tcp", 22)
 # Where the ports of a role come from a resource of the user's, the demo brings one.
 DATAPLANE = """
 type: Dataplane
@@ -176,7 +176,7 @@ class Demo:
         spec = _spec_load.load(role=self.role)
         resolution = _resolve.resolve(spec, self.role, product_config=self.variables.get("product_config"))
         self.listeners = resolution.listeners
-        self.admitted: Set[Tuple[str, int]] = role_host.to_admit(self.listeners) | {SSH}
+        self.admitted = role_host.to_admit(self.listeners) | SSH
         self.screen.say("%s, release %s, %d listeners" % (self.role, resolution.version, len(self.listeners)))
 
     def what_is_real(self) -> str:
@@ -192,7 +192,7 @@ class Demo:
         lines += ["served by packet filter rules on a real host, by nothing here: %s" % ", ".join(nothing)] * bool(nothing)
         return "\n".join(lines)
 
-    def knock(self, admitted: Set[Tuple[str, int]]) -> Found:
+    def knock(self, admitted: Set[role_host.Admission]) -> Found:
         """What the peer finds, checked against what it must find."""
         found = self.served.probe(self.peer)
         wrong = [
@@ -207,7 +207,7 @@ class Demo:
 
     def shut(self) -> Found:
         self.screen.step("The peer knocks before the role was run")
-        found = self.knock({SSH})
+        found = self.knock(SSH)
         self.screen.proven("%d of %d knocks are dropped" % (list(found.values()).count(role_host.FILTERED), len(found)))
         return found
 

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, FrozenSet, List, Tuple
 
 import pytest
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load
 from tests.lab import ansible, firewall
-from tests.lab.role_host import RoleHost, to_admit
+from tests.lab.role_host import Admission, RoleHost, admit, to_admit
 from tests.lab.sandbox import FAMILIES, Host, Lab
 
 ROLE = "kuma_zone_cp"
-SSH = ("tcp", 22)
+SSH = admit("tcp", 22)
 QUICK = {"timeout": 0}
 
 
@@ -31,16 +31,17 @@ class Scene:
         firewall.install(self.host)
         self.served = RoleHost(self.host, listeners(), stack=families[0] if len(families) == 1 else "dual")
         self.served.start()
+        self.admitted = frozenset(to_admit(listeners()))
 
     def state(self) -> Dict[str, str]:
         """All that the role may change: the ruleset, and every file under /etc."""
         digests = self.host.run(["sh", "-c", "find /etc -type f -exec sha256sum {} +"]).stdout
         return {"ruleset": firewall.ruleset(self.host), "files": "\n".join(sorted(digests.splitlines()))}
 
-    def knock(self, *admitted: Tuple[str, int]) -> None:
+    def knock(self, admitted: FrozenSet[Admission] = frozenset()) -> None:
         """The peer finds `admitted` open, and nothing else."""
         found = self.served.probe(self.peer)
-        assert found == {knock: self.served.expected(knock, {SSH, *admitted}) for knock in found}
+        assert found == {knock: self.served.expected(knock, SSH | admitted) for knock in found}
         assert len(found) == len(self.served.listeners) * len(self.host.addresses)
 
 
@@ -55,7 +56,7 @@ def test_a_role_opens_and_verifies(lab: Lab, families: Tuple[str, ...]) -> None:
     run = ansible.role(scene.host, ROLE, QUICK)
     assert run.code == 0, run.output
     assert changed(run) == ["port_allow"]
-    scene.knock(*to_admit(scene.served.listeners))
+    scene.knock(scene.admitted)
     verdicts = {one["name"]: one["verdict"] for one in run.result("port_verify")["listeners"]}
     assert verdicts == dict.fromkeys((one["name"] for one in scene.served.listeners), "ok")
 
@@ -86,7 +87,7 @@ def test_a_role_is_there_after_a_boot_and_goes_when_told(lab: Lab) -> None:
     before = scene.state()
     assert ansible.role(scene.host, ROLE, QUICK).code == 0
     firewall.load(scene.host)
-    scene.knock(*to_admit(scene.served.listeners))
+    scene.knock(scene.admitted)
 
     gone = ansible.role(scene.host, ROLE, {"state": "absent"})
     assert (gone.code, changed(gone)) == (0, ["port_allow"]), gone.output

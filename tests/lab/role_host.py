@@ -19,6 +19,7 @@ from tests.lab.standins import listener as standin
 
 LISTENERS_FILE = "/run/lab/listeners.json"
 Listener = Dict[str, Any]
+Admission = Tuple[str, str, int]  # protocol, family, port
 OPEN, REFUSED, FILTERED = "open", "refused", "filtered"
 
 
@@ -78,10 +79,21 @@ def serving(item: Listener, stack: str, addresses: Collection[str]) -> Set[str]:
     return families
 
 
-def to_admit(listeners: Iterable[Listener]) -> Set[Tuple[str, int]]:
-    """(protocol, port) of all that the host firewall must let in for the listeners; a dynamic port cannot be told."""
-    allowed = [item for item in listeners if item["allow"] and item.get("port") != "dynamic"]
-    return {(item["protocol"], port) for item in allowed for port in standin.ports(item)}
+def admit(protocol: str, port: int, families: Iterable[str] = FAMILIES) -> Set[Admission]:
+    return {(protocol, family, port) for family in families}
+
+
+def to_admit(listeners: Iterable[Listener]) -> Set[Admission]:
+    """All that the host firewall must let in for the listeners, and no more; a dynamic port cannot be told."""
+    admitted: Set[Admission] = set()
+    for item in listeners:
+        if item["allow"] and item.get("port") != "dynamic":
+            families = FAMILIES if item.get("family", "any") in ("any", "both") else (item["family"],)
+            if item.get("bind", "any") != "any":
+                families = ("ipv6",) if ":" in item["bind"] else ("ipv4",)
+            for port in standin.ports(item):
+                admitted |= admit(item["protocol"], port, families)
+    return admitted
 
 
 class RoleHost:
@@ -133,10 +145,10 @@ class RoleHost:
             if address
         ]
 
-    def expected(self, knock: Knock, admitted: Set[Tuple[str, int]]) -> str:
-        """What a peer must find when the host's firewall admits `admitted` (protocol, port) and nothing else."""
+    def expected(self, knock: Knock, admitted: Set[Admission]) -> str:
+        """What a peer must find when the host's firewall admits `admitted` and nothing else."""
         protocol, _address, port = knock.target
-        if (protocol, port) not in admitted:
+        if (protocol, knock.family, port) not in admitted:
             return FILTERED
         bound = {bound.listener for bound in self.bound if (bound.protocol, bound.port) == (protocol, port)}
         served = [serving(item, self.stack, self.host.addresses) for item in self.listeners if item["name"] in bound]

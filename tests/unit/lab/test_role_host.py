@@ -37,12 +37,20 @@ def test_families_that_reach_the_lab_s_sockets(keys: Dict[str, Any], stack: str,
 def test_what_the_firewall_must_admit() -> None:
     listeners = [
         item(),
-        item(name="range", port="7000-7002"),
-        item(name="ipip", protocol="ip", number=4, port=None),
+        item(name="range", port="7000-7001", family="ipv4"),
+        item(name="ipip", protocol="ip", number=4, port=None, family="ipv6"),
+        item(name="address", port=8080, bind="2001:db8::1"),
         item(name="inner", port=9901, allow=False),
         item(name="any", port="dynamic"),
     ]
-    assert role_host.to_admit(listeners) == {("tcp", 5678), ("tcp", 7000), ("tcp", 7001), ("tcp", 7002), ("ip", 4)}
+    assert role_host.to_admit(listeners) == {
+        ("tcp", "ipv4", 5678),
+        ("tcp", "ipv6", 5678),
+        ("tcp", "ipv4", 7000),
+        ("tcp", "ipv4", 7001),
+        ("ip", "ipv6", 4),
+        ("tcp", "ipv6", 8080),
+    }
 
 
 def test_a_port_shared_between_loopback_and_outside_is_bound_to_the_address() -> None:
