@@ -96,11 +96,11 @@ def _find_role(spec: Spec, role: Any) -> tuple[Product, Role]:
 
 
 def _select_version(product: Product, role: Role, version: Any) -> _versions.Selected:
-    if version is None:
-        # A role that none of the releases has is refused below, for the newest of them.
-        return _for_role(product, role, _versions.Selected((releases_of(product, role) or product.releases)[-1], None))
     try:
-        return _for_role(product, role, _versions.select(version, product.releases))
+        if version is not None:
+            return _for_role(product, role, _versions.select(version, product.releases))
+        # A role that none of the releases has is refused, for the newest of them.
+        return _for_role(product, role, _versions.Selected((releases_of(product, role) or product.releases)[-1], None))
     except Problem as problem:
         raise problem.under("version") from None
 

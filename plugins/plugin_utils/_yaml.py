@@ -28,13 +28,10 @@ def strict(text: str) -> Any:
     Whatever YAML could read in two ways is refused with its cure: fractions (a version without quotes), dates, octal
     and sexagesimal numbers, yes and no, duplicate keys, merge keys, tags.
     """
-    loader = _Base(text)
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text, Loader=_Base)
     except yaml.YAMLError as error:
         raise _syntax_problem(error) from None
-    finally:
-        loader.dispose()
     return None if node is None else _Builder().build(node)
 
 
@@ -44,16 +41,16 @@ def documents(text: str, where: str) -> list[Any]:
         # A plain str: libyaml refuses the subclasses that Ansible marks its values with.
         return [document for document in yaml.load_all(str.__str__(text), Loader=_Base) if document is not None]
     except yaml.YAMLError as error:
-        raise _syntax_problem(error).under(where) from None
+        raise _syntax_problem(error, where + ": ") from None
     except (TypeError, ValueError) as error:
         # Such as a list as a key, which a template that was not filled in looks like: {{ address }}.
         raise Problem(where, "cannot be read as YAML: %s" % error) from None
 
 
-def _syntax_problem(error: yaml.YAMLError) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, prefix: str = "") -> Problem:
     mark = getattr(error, "problem_mark", None)
-    sentence = "is not YAML: %s" % (getattr(error, "problem", None) or error)
-    return Problem("line %d, column %d" % (mark.line + 1, mark.column + 1) if mark else "", sentence)
+    path = "%sline %d, column %d" % (prefix, mark.line + 1, mark.column + 1) if mark else prefix.rstrip(": ")
+    return Problem(path, "is not YAML: %s" % (getattr(error, "problem", None) or error))
 
 
 class _Builder:
