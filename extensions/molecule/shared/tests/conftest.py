@@ -19,6 +19,8 @@ import testinfra
 REACH = (pathlib.Path(__file__).parent / "reach.py").read_text()
 
 
+# What prints the rules in the kernel or of the daemon in charge, by firewall.
+RULES = {"nftables": "nft --stateless list ruleset"}
 SHARED = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 
 
@@ -31,6 +33,10 @@ class Fleet:
 
     def connect(self, name: str) -> Any:
         return testinfra.get_host("ssh://" + name, ssh_config=str(SHARED / "ssh_config"))
+
+    def rules(self, name: str) -> str:
+        """All firewall rules of the host, as its own tools print them."""
+        return self.connect(name).check_output(RULES[self.hosts[name]["firewall"]])
 
     def reached(self, source: str, target: str, listeners: list[dict[str, Any]]) -> dict[str, str]:
         """What `source` finds when it connects to each listener of `target` in each family: `ipv4 tcp 22` to its state."""

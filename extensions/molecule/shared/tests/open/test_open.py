@@ -18,3 +18,9 @@ def test_the_peer_reaches_what_the_role_opens(fleet: Any, judged: str) -> None:
 def test_everything_else_stays_shut(fleet: Any, judged: str) -> None:
     found = fleet.reached("peer", judged, fleet.hosts[judged]["stays_shut"])
     assert set(found.values()) == {"filtered"}, found
+
+
+def test_the_rules_are_marked(fleet: Any, judged: str) -> None:
+    rules = fleet.rules(judged)
+    for role in fleet.hosts[judged]["roles"]:
+        assert f"netports:{role}" in rules
