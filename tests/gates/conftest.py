@@ -68,7 +68,10 @@ def collection_copy(tmp_path: pathlib.Path) -> pathlib.Path:
     """The collection as a commit of the work tree would have it, in an ansible_collections tree of its own."""
     target = tmp_path / "ansible_collections" / "netports" / "core"
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=str(ROOT), stdout=subprocess.PIPE, check=True
+        ["git", "-c", "safe.directory=%s" % ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        check=True,
     )
     for name in sorted(set(listed.stdout.decode().split("\0")) - {""}):
         source = ROOT / name
