@@ -235,13 +235,17 @@ def _place(sock: Socket, device_asked: Optional[str] = None) -> str:
         return _LOOPBACK
     if sock.truncated_address:
         return _UNKNOWN
-    if _address.is_loopback(sock.address):
+    if _is_loopback(sock):
         return _LOOPBACK
     return _WILDCARD if _address.is_wildcard(sock.address) else _SPECIFIC
 
 
 def _is_wildcard(sock: Socket) -> bool:
     return not sock.truncated_address and _address.is_wildcard(sock.address)
+
+
+def _is_loopback(sock: Socket) -> bool:
+    return not sock.truncated_address and _address.is_loopback(sock.address)
 
 
 def _is_at(sock: Socket, address: str) -> bool:
@@ -279,7 +283,8 @@ def _bind_fits(listener: Listener, sock: Socket) -> int:
     if listener.bind == "any":
         fits = place != _LOOPBACK
     elif listener.bind == "loopback":
-        fits = place == _LOOPBACK
+        # Bound to lo and to an address of another interface, it is reached from nowhere.
+        fits = place == _LOOPBACK and (_is_wildcard(sock) or _is_loopback(sock))
     else:
         fits = _is_at(sock, listener.bind) and (place == _LOOPBACK) == _address.is_loopback(listener.bind)
     return _YES if fits else _NO
@@ -394,25 +399,14 @@ def _meant_by_another(listener: Listener, sock: Socket, context: _Context) -> bo
     return False
 
 
-def _exposed(listener: Listener, sock: Socket, context: _Context) -> bool:
-    if not _wants_loopback(listener) or not _wider(listener, sock):
-        return False
-    # A socket in another family is exposure too, unless another expectation wants exactly that.
-    if _reach(sock).possible & _wanted(listener):
-        return True
-    return not any(
-        other is not listener and _in_ports(other, sock) and _coverage(other, sock, context.table).possible & _wanted(other)
-        for other in context.listeners
-    )
-
-
 def _anothers(listener: Listener, sock: Socket, context: _Context) -> bool:
     """Whether a socket that does not serve this listener is just what another expectation of its kind asks for.
 
-    Two listeners share a number by address (Envoy's admin interface on loopback and on the proxy's own address), or one
-    process has dynamic ports on both. A wildcard is never only another's: it takes loopback too.
+    Two listeners share a number by address (Envoy's admin interface on loopback and on the proxy's own address) or by
+    family, or one process has dynamic ports on both. A wildcard is never only another's: it takes loopback too.
     """
-    if _is_wildcard(sock) or _coverage(listener, sock, context.table).possible & _wanted(listener):
+    wanted = _wanted(listener)
+    if _coverage(listener, sock, context.table).possible & wanted or (_is_wildcard(sock) and _reach(sock).possible & wanted):
         return False
     return any(
         other is not listener
@@ -450,12 +444,11 @@ def _judge_fixed(listener: Listener, context: _Context) -> Finding:
         return Finding(listener, WRONG_OWNER, reason, on_port)
     mine = [sock for sock in on_port if sock not in foreign and not _anothers(listener, sock, context)]
     if not mine:
-        seen = "nothing listens on it; %s is held by %s" % (_endpoints(on_port, port=True), _holders(on_port))
+        seen = "nothing listens on it but %s, held by %s" % (_endpoints(on_port, port=True), _holders(on_port))
         return Finding(listener, *_nothing(listener, seen), sockets=on_port)
-    exposed = [sock for sock in mine if _exposed(listener, sock, context)]
-    if exposed:
-        reason = "expected on %s, bound to %s" % (listener.bind, _endpoints(exposed))
-        return Finding(listener, EXPOSED, reason, on_port)
+    wider = [sock for sock in mine if _wants_loopback(listener) and _wider(listener, sock)]
+    if wider:
+        return Finding(listener, EXPOSED, "expected on %s, bound to %s" % (listener.bind, _endpoints(wider)), on_port)
     verdict, reason = _by_reach(listener, mine, table)
     if verdict == OK:
         doubt = _doubt(listener, mine, process, table)
@@ -550,7 +543,7 @@ def _blocks(listener: Listener, sock: Socket, table: SocketTable) -> int:
     elif sock.truncated_address:
         addresses = _MAYBE
     elif listener.bind == "loopback":
-        addresses = _YES if _is_wildcard(sock) or _address.is_loopback(sock.address) else _NO
+        addresses = _YES if _is_wildcard(sock) or _is_loopback(sock) else _NO
     else:
         addresses = _YES if _is_at(sock, listener.bind) else _NO
     return min(families, addresses, _devices_clash(listener, sock, table))
@@ -669,7 +662,7 @@ def owners_wanted(
     def want(sock: Socket, names: Sequence[str]) -> None:
         if sock.inode and sock.owner_state == UNASKED:
             known = wanted.get(sock.inode, ())
-            wanted[sock.inode] = known + tuple(n for n in names if n != KERNEL_PROCESS and n not in known)
+            wanted[sock.inode] = known + tuple(name for name in names if name != KERNEL_PROCESS and name not in known)
 
     for listener in listeners:
         if state == FREE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
 
 from tests.lab.sandbox import HERE, Host, LabError
 
@@ -84,6 +84,7 @@ def role(host: Host, name: str, variables: Optional[Mapping[str, Any]] = None, *
     return playbook(host, [include], {"%s_%s" % (name, key): value for key, value in (variables or {}).items()}, *options)
 
 
-def module(host: Host, name: str, arguments: Mapping[str, Any], *options: str) -> Run:
-    """`ansible -m netports.core.<name>`."""
-    return _run(host, "adhoc", ["all", "--module-name", COLLECTION + name, "--args", json.dumps(dict(arguments)), *options])
+def module(host: Host, name: str, arguments: Union[str, Mapping[str, Any]], *options: str) -> Run:
+    """`ansible -m netports.core.<name>`; text as arguments is KEY=VALUE words."""
+    text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments))
+    return _run(host, "adhoc", ["all", "--module-name", COLLECTION + name, "--args", text, *options])

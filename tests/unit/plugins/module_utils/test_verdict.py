@@ -136,6 +136,7 @@ def verdict(expected, *texts, **options):
         ({}, ["tcp 0.0.0.0%mgmt:80"], "ok"),
         ({}, ["tcp 0.0.0.0%lo:80"], "confined"),
         ({"bind": "loopback"}, ["tcp 0.0.0.0%lo:80"], "ok"),
+        ({"bind": "loopback"}, ["tcp 192.0.2.1%lo:80"], "confined"),
         ({"device": "mgmt"}, ["tcp 0.0.0.0%mgmt:80"], "ok"),
         ({"device": "mgmt"}, ["tcp 0.0.0.0:80"], "confined"),
         ({"device": "mgmt"}, ["tcp 0.0.0.0%blue:80"], "confined"),
@@ -274,7 +275,7 @@ class TestSeveralSockets:
 
     def test_only_a_stranger_in_another_family_is_absent_not_confined(self):
         found = verdict(listener(process="a", family="ipv4"), "tcp [::]:80 v6only b")
-        assert found == ("absent", "nothing listens on it; [::]:80 is held by b")
+        assert found == ("absent", "nothing listens on it but [::]:80, held by b")
 
     def test_one_hidden_owner_among_right_ones(self):
         assert verdict(listener(process="a"), "tcp 0.0.0.0:80 a", "tcp [::]:80 v6only @hidden")[0] == "unverifiable"
@@ -302,6 +303,15 @@ class TestSeveralSockets:
         public = listener(name="public", family="ipv6")
         observed = table("tcp 127.0.0.1:80", "tcp [::]:80 v6only")
         assert [f.verdict for f in judge([admin, public], observed).findings] == ["ok", "ok"]
+
+
+    def test_a_port_expected_on_loopback_and_outside_as_envoy_has_its_admin_port(self):
+        admin, outer = listener(name="admin", bind="loopback"), listener(name="outer")
+        observed = table("tcp 127.0.0.1:80", "tcp 192.0.2.1:80")
+        assert [f.verdict for f in judge([admin, outer], observed).findings] == ["ok", "ok"]
+        assert [f.verdict for f in judge([admin, outer], table("tcp 0.0.0.0:80")).findings] == ["exposed", "ok"]
+        assert [f.verdict for f in judge([admin, outer], table("tcp 127.0.0.1:80")).findings] == ["ok", "absent"]
+        assert [f.verdict for f in judge([admin, outer], table("tcp 192.0.2.1:80")).findings] == ["absent", "ok"]
 
 
 class TestPrecedence:
