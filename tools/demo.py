@@ -22,6 +22,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -190,7 +191,7 @@ class Demo:
         kinds = {standin.KERNEL: "real socket of the kernel", standin.UNNAMED: "stand-in for a process of any name"}
         lines = ["%s: %s" % (kinds.get(name, "stand-in for " + name), ", ".join(names)) for name, names in owners.items()]
         lines += ["served by packet filter rules on a real host, by nothing here: %s" % ", ".join(nothing)] * bool(nothing)
-        return "\n".join(lines)
+        return "\n".join(textwrap.fill(line, 110, subsequent_indent="  ") for line in lines)
 
     def knock(self, admitted: Set[role_host.Admission]) -> Found:
         """What the peer finds, checked against what it must find."""
