@@ -1,0 +1,146 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes as /proc shows them: what they are called and which sockets they hold. Facts only; the search is in `owners`."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils._socket_table import Owner
+from ansible_collections.netports.core.plugins.module_utils._sockets import names
+
+COMM = 15  # bytes that the kernel keeps of a name
+# A process with more descriptors holds many connections; its listeners are almost always among the first.
+SMALL = 1024
+FIRST = 64
+
+_READ = 4096
+_CAP_SYS_PTRACE = 19
+# The namespaces that the kernel starts with; from within others some processes cannot be seen.
+_FIRST_NAMESPACES = (("pid", "pid:[4026531836]"), ("user", "user:[4026531837]"))
+_known: Dict[str, bool] = {}
+
+
+class Denied(Exception):
+    """The process may not be read, so it may hold anything."""
+
+
+class Held(NamedTuple):
+    """The inodes of those looked for that a process holds. `unread` is the number of its descriptors, more or less,
+    when only the first of them were read, and 0 when all were."""
+
+    inodes: Tuple[int, ...]
+    unread: int
+
+
+def pids() -> List[str]:
+    """Every process that can be seen, oldest first as a rule."""
+    return [name for name in os.listdir("/proc") if name[0] in "123456789"]
+
+
+def held(pid: str, links: Mapping[str, int], deep: bool) -> Held:
+    """Which of the sockets in `links` (`socket:[inode]` to inode) the process holds. Raises Denied.
+
+    Of a process with many descriptors only the first are read unless `deep`. One that ended holds nothing.
+    """
+    try:
+        directory = os.open("/proc/%s/fd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return _held(directory, links, deep)
+        finally:
+            os.close(directory)
+    except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ESRCH):
+            return Held((), 0)
+        raise Denied("%s of process %s" % (problem.strerror, pid)) from None
+
+
+def _held(directory: int, links: Mapping[str, int], deep: bool) -> Held:
+    if _tells_number():
+        number = os.fstat(directory).st_size
+        if not number:
+            return Held((), 0)
+        if number > SMALL and not deep:
+            # By guessing their names: to list the directory costs as much as to read all of it.
+            return Held(_matching(directory, map(str, range(FIRST)), links), number)
+    with os.scandir(directory) as entries:
+        numbers = [entry.name for entry in itertools.islice(entries, None if deep else SMALL + 1)]
+    return Held(_matching(directory, numbers, links), len(numbers) if len(numbers) > SMALL and not deep else 0)
+
+
+def _matching(directory: int, numbers: Iterable[str], links: Mapping[str, int]) -> Tuple[int, ...]:
+    found = []
+    readlink = os.readlink
+    for number in numbers:
+        try:
+            link = readlink(number, dir_fd=directory)
+        except FileNotFoundError:
+            continue
+        if link in links:
+            found.append(links[link])
+    return tuple(dict.fromkeys(found))
+
+
+def _tells_number() -> bool:
+    """Whether the size of /proc/PID/fd is the number of descriptors, as since Linux 6.2."""
+    if "number" not in _known:
+        _known["number"] = os.stat("/proc/self/fd").st_size > 0
+    return _known["number"]
+
+
+def sees_everything() -> bool:
+    """Whether no process of this machine can be out of sight or unreadable."""
+    try:
+        if any(os.readlink("/proc/self/ns/" + kind) != first for kind, first in _FIRST_NAMESPACES):
+            return False
+    except OSError:
+        return False
+    status = _file("self", "status")
+    capabilities = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")]
+    return bool(capabilities) and bool(int(capabilities[0], 16) >> _CAP_SYS_PTRACE & 1)
+
+
+def comm(pid: str) -> str:
+    """The name that the kernel keeps of a process, empty when it ended."""
+    return _file(pid, "comm")[:-1]
+
+
+def children(pid: str) -> List[str]:
+    """The direct children of a process; none where the kernel does not tell."""
+    return _file(pid, "task/%s/children" % pid).split()
+
+
+def owner(pid: str) -> Owner:
+    """A process by all names that it goes by. What cannot be read is left out."""
+    name = comm(pid)
+    title = _file(pid, "cmdline").split("\0", 1)[0]
+    try:
+        program = os.readlink("/proc/%s/exe" % pid).rsplit("/", 1)[-1]
+    except OSError:
+        program = ""
+    if program.endswith(" (deleted)"):
+        program = program[: -len(" (deleted)")]
+    return Owner(int(pid), name, names.unique((*names.of_title(title), program), (name,)), COMM)
+
+
+def _file(pid: str, name: str) -> str:
+    try:
+        handle = os.open("/proc/%s/%s" % (pid, name), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(handle, _READ).decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+
+
+def cut(name: str) -> str:
+    """A name as the kernel would keep it."""
+    return name.encode("utf-8", "surrogateescape")[:COMM].decode("utf-8", "surrogateescape")
