@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.netports.core.plugins.module_utils import _listener
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model
@@ -18,17 +20,17 @@ from tests.unit.plugins.plugin_utils import small_spec
 SPEC = small_spec.spec_of()
 
 
-def resolve(role: str = "toy_shelf", spec: _spec_model.Spec = SPEC, **given: Any) -> _resolve.Resolution:
-    return _resolve.resolve(spec, role, **given)
+def resolve(role: str = "toy_shelf", spec: _spec_model.Spec = SPEC, **asked: Any) -> _resolve.Resolution:
+    return _resolve.resolve(spec, role, **asked)
 
 
-def found(*args: Any, **given: Any) -> dict[str, Any]:
-    return {listener["name"]: listener["port"] for listener in resolve(*args, **given).listeners}
+def found(*args: Any, **asked: Any) -> dict[str, Any]:
+    return {listener["name"]: listener["port"] for listener in resolve(*args, **asked).listeners}
 
 
-def refusal(role: Any = "toy_shelf", spec: _spec_model.Spec = SPEC, **given: Any) -> str:
+def refusal(role: Any = "toy_shelf", spec: _spec_model.Spec = SPEC, **asked: Any) -> str:
     with pytest.raises(SpecError) as caught:
-        _resolve.resolve(spec, role, **given)
+        _resolve.resolve(spec, role, **asked)
     return str(caught.value)
 
 
@@ -483,3 +485,58 @@ networking:
     transparent = resource + "  transparentProxying: {redirectPortInbound: 15006, redirectPortOutbound: 15001}\n"
     ports = {one["port"] for one in _resolve.resolve(OWN, "kuma_dp", "2.9", product_config={"dataplane": transparent}).listeners}
     assert {15001, 15006} <= ports and not {8080, 10000} & ports
+
+
+# Whatever is given
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 70000)
+    | st.floats()
+    | st.sampled_from(["", "x", "80", "127.0.0.1", "::", "0.0.0.0"])
+)
+KEYS = [
+    "type",
+    "kind",
+    "spec",
+    "networking",
+    "address",
+    "inbound",
+    "outbound",
+    "port",
+    "interface",
+    "tags",
+    "admin",
+    "probes",
+    "metrics",
+]
+KEYS += [
+    "transparentProxying",
+    "redirectPortInbound",
+    "ingress",
+    "backendRef",
+    "conf",
+    "Dataplane",
+    "apiServer",
+    "http",
+    "enabled",
+]
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4), max_leaves=12
+)
+networkings = st.dictionaries(st.sampled_from(KEYS), anything, max_size=6)
+dataplanes = st.builds(lambda networking, more: {**more, "type": "Dataplane", "networking": networking}, networkings, networkings)
+
+
+@given(st.sampled_from(["kuma_dp", "kuma_zone_ingress"]), networkings, st.lists(dataplanes, max_size=3) | anything)
+@settings(deadline=None)
+def test_any_configuration_gives_listeners_or_a_refusal_that_names_it(role: str, config: Any, dataplane: Any) -> None:
+    product_config = {"config": config, "dataplane": dataplane}
+    try:
+        listeners = _resolve.resolve(OWN, role, "2.9", product_config=product_config).listeners
+    except SpecError as error:
+        assert str(error).startswith("product_config")
+    else:
+        assert [_resolve.plain(listener) for listener in listeners] == listeners
+        _listener.parse_listeners(listeners)
