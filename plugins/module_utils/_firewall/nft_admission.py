@@ -311,6 +311,8 @@ class Walk:
         returned = False
         for rule in rules:
             for match, verdict in self._verdicts(rule):
+                if match.holds is False:
+                    continue
                 kinds = condition | match.kinds
                 ended = self._meet(rule, verdict, kinds)
                 if match.holds is None:
@@ -344,7 +346,8 @@ class Walk:
                 continue
             (kind, value), *_ = expression.items()
             if kind in _VERDICTS:
-                yield so_far, (_VERDICTS[kind], value)
+                applies = self._can_be_rejected(value) if kind == "reject" else YES
+                yield all_of((so_far, applies)), (_VERDICTS[kind], value)
                 return
             if kind == "vmap":
                 for match, verdict in self._vmap(value, rule.chain):
@@ -357,9 +360,17 @@ class Walk:
             if so_far.holds is False:
                 return
 
+    def _can_be_rejected(self, value: Any) -> Match:
+        """A rejection asks for the protocol that it answers in, and nft prints no match for that."""
+        type_ = value.get("type") if isinstance(value, dict) else None
+        answers = {"icmp": self.packet.family == IPV4, "icmpv6": self.packet.family != IPV4, "tcp reset": self.packet.protocol == TCP}
+        return Match(answers.get(type_ or "", True))
+
     def _statement(self, kind: str, value: Any, chain: ChainKey) -> Match:
         if kind == "match":
             return self._match(value, chain)
+        if not self._has_fields_of(value):
+            return NO
         if kind in _NO_EFFECT or (kind == "xt" and isinstance(value, dict) and value.get("type") == "target"):
             return YES
         if kind in ("limit", "quota", "ct count"):
@@ -369,6 +380,14 @@ class Walk:
             inner = [inner] if isinstance(inner, dict) else inner or []
             return all_of(self._statement(k, v, chain) for item in inner for k, v in item.items())
         return UNCLEAR
+
+    def _has_fields_of(self, value: Any) -> bool:
+        """A statement that uses a header asks for its protocol, and nft prints no match for that."""
+        if isinstance(value, dict):
+            if "payload" in value and _field(value, self.packet) is False:
+                return False
+            value = list(value.values())
+        return all(self._has_fields_of(part) for part in value) if isinstance(value, list) else True
 
     def _match(self, value: Mapping[str, Any], chain: ChainKey) -> Match:
         left, right, operator = value.get("left"), value.get("right"), value.get("op")

@@ -109,8 +109,9 @@ class Ruleset(NamedTuple):
     def marked(self) -> List[NftRule]:
         return [rule for rules in self.rules.values() for rule in rules if rule.label is not None]
 
-    def with_rules(self, changed: Mapping[ChainKey, List[NftRule]]) -> Ruleset:
-        return self._replace(rules={**self.rules, **changed})
+    def shape(self) -> Dict[ChainKey, List[Optional[int]]]:
+        """Which rules there are, without what packets change in them (counters, members of sets)."""
+        return {key: [rule.handle for rule in rules] for key, rules in self.rules.items()}
 
     def unmarked(self) -> Ruleset:
         """The ruleset as it would be without this collection."""

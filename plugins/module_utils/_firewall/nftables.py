@@ -99,7 +99,7 @@ class Nftables(Backend):
             if script:
                 answer = self.effects.change([self._nft, "-f", "-"], script)
                 if answer.rc != 0:
-                    if self.ruleset() != details.ruleset:
+                    if self.ruleset().shape() != details.ruleset.shape():
                         raise StaleError
                     raise FirewallError("nft refused the rules, nothing was changed: %s" % nft_persist.first_error(answer))
             staged.commit()
