@@ -615,6 +615,74 @@ def test_no_firewall_admits_what_is_bound_to_loopback():
             assert not (one["allow"] and one["bind"] == "loopback"), (role, version, one["name"])
 
 
+# Reachable from other hosts, yet nobody there has a reason to connect (or what connects is redirected first).
+NOT_ADMITTED = {
+    "cumulus_linux": {"dhcp-client-dynamic-v4", "dhcp-client-dynamic-v6", "bfd-echo from 5.15"},
+    "kuma_cp": {"controller-metrics"},
+    "kuma_standalone_cp": {"controller-metrics", "kds"},
+    "kuma_global_cp": {"controller-metrics"},
+    "kuma_zone_cp": {"controller-metrics"},
+    "kuma_dp": {
+        "tproxy-outbound from 0.7",
+        "dns-tcp",
+        "dns-udp",
+        "dns-empty-tcp",
+        "dns-empty-udp",
+        "virtual-probes on kubernetes",
+        "app-probes on universal",
+    },
+    "kuma_zone_ingress": {"app-probes"},
+    "kuma_zone_egress": {"app-probes"},
+}
+
+
+# Names whose admission depends on the release or the environment: from which release on the label changes.
+LABELS = {("cumulus_linux", "bfd-echo"): "5.15", ("kuma_dp", "tproxy-outbound"): "0.7"}
+
+
+def label(role, name, version, conditions):
+    """The name of a listener, with what decides about its admission where the name alone does not."""
+    since = LABELS.get((role, name))
+    if since:
+        return name + (" from " if number(version) >= number(since) else " before ") + since
+    if role == "kuma_dp" and name.endswith("-probes"):
+        return "%s on %s" % (name, conditions["environment"])
+    return name
+
+
+def test_what_the_firewall_does_not_have_to_admit():
+    found = {False: {}, True: {}}
+    for _product, role, version, conditions in everything():
+        for one in listeners(role, version, **conditions):
+            if one["bind"] != "loopback":
+                found[one["allow"]].setdefault(role, set()).add(label(role, one["name"], version, conditions))
+    assert found[False] == NOT_ADMITTED
+    for role, labels in found[True].items():
+        assert not labels & NOT_ADMITTED.get(role, set()), role
+
+
+# Names that stand for another number in some releases or environments. All others keep theirs.
+MOVING = {"api-gateway", "envoy-admin", "envoy-admin-proxy", "dns-filter", "dns-empty-tcp", "dns-empty-udp"}
+
+
+def test_a_name_keeps_its_port_over_all_releases():
+    ports = {}
+    for product, role, version, conditions in everything():
+        for one in listeners(role, version, **conditions):
+            ports.setdefault((product.name, one["name"]), set()).add((one["protocol"], one["port"], one["number"]))
+    assert {name for (_product, name), seen in ports.items() if len(seen) > 1} == MOVING
+
+
+def test_only_a_gateway_is_for_everybody():
+    for_all = {
+        one["name"]
+        for _product, role, version, conditions in everything()
+        for one in listeners(role, version, **conditions)
+        if "any" in one["clients"]
+    }
+    assert for_all == {"gateway"}
+
+
 # --- whose sockets they are --------------------------------------------------------------------------------------------------
 
 OWNERS = {
