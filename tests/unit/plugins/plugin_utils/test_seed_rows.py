@@ -628,7 +628,7 @@ NOT_ADMITTED = {
         "dns-udp",
         "dns-empty-tcp",
         "dns-empty-udp",
-        "virtual-probes on kubernetes",
+        "virtual-probes",
         "app-probes on universal",
     },
     "kuma_zone_ingress": {"app-probes"},
@@ -645,7 +645,7 @@ def label(role, name, version, conditions):
     since = LABELS.get((role, name))
     if since:
         return name + (" from " if number(version) >= number(since) else " before ") + since
-    if role == "kuma_dp" and name.endswith("-probes"):
+    if role == "kuma_dp" and name == "app-probes":
         return "%s on %s" % (name, conditions["environment"])
     return name
 
