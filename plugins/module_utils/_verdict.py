@@ -492,7 +492,8 @@ def _judge_pool(listener: Listener, context: _Context) -> Finding:
     if right:
         verdict, reason = _by_reach(listener, right, context.table)
         if verdict == OK:
-            serving = [sock for sock in right if _coverage(listener, sock, context.table).certain]
+            wanted = _wanted(listener)
+            serving = [sock for sock in right if _coverage(listener, sock, context.table).certain & wanted]
             ports = "port %s" % ", ".join(str(port) for port in sorted({sock.port for sock in serving})[:5])
             return Finding(listener, OK, "; ".join(part for part in (ports, reason) if part), right)
         if verdict == UNVERIFIABLE or not unseen:
@@ -660,7 +661,8 @@ def owners_wanted(
     wanted: Dict[int, Tuple[str, ...]] = {}
 
     def want(sock: Socket, names: Sequence[str]) -> None:
-        if sock.inode and sock.owner_state == UNASKED:
+        # What ss did not print may still be found by who looks closer.
+        if sock.inode and sock.owner_state in (UNASKED, HIDDEN):
             known = wanted.get(sock.inode, ())
             wanted[sock.inode] = known + tuple(name for name in names if name != KERNEL_PROCESS and name not in known)
 

@@ -58,7 +58,8 @@ class SpecAction(ActionBase):  # type: ignore[misc]
 
         What the other options say is in the listeners; a product's configuration, which may hold secrets, stays here.
         """
-        given = {name: arguments.pop(name) for name in _SPEC_ARGUMENTS if name in arguments}
+        popped = {name: arguments.pop(name, None) for name in _SPEC_ARGUMENTS}
+        given = {name: value for name, value in popped.items() if value is not None}
         checked = validated(given, _SPEC_ARGUMENTS, mutually_exclusive=_ONE_SOURCE, required_one_of=_ONE_SOURCE)
         if checked["role"] is None:
             surplus = [name for name in _SPEC_ARGUMENTS if name not in _spec_options.SOURCES and checked[name] is not None]

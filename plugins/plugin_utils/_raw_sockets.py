@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.module_utils._socket_table import SocketTable
-from ansible_collections.netports.core.plugins.module_utils._sockets import text
+from ansible_collections.netports.core.plugins.module_utils._sockets import gather, text
 
 _NOT_FOUND = 127
 
@@ -96,7 +96,7 @@ def _parsed(attempt: _Attempt, answer: Answer) -> SocketTable:
     if answer.rc != 0:
         said = answer.stderr.strip() or answer.stdout.strip() or "no message"
         raise text.TextError("%s (exit status %d)" % (said.splitlines()[-1], answer.rc))
-    return attempt.parse(answer.stdout.replace("\r\n", "\n"))
+    return gather.owners_asked(attempt.parse(answer.stdout.replace("\r\n", "\n")), attempt.command)
 
 
 def parse_captures(value: object) -> SocketTable:

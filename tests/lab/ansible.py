@@ -86,5 +86,5 @@ def role(host: Host, name: str, variables: Optional[Mapping[str, Any]] = None, *
 
 def module(host: Host, name: str, arguments: Union[str, Mapping[str, Any]], *options: str) -> Run:
     """`ansible -m netports.core.<name>`; text as arguments is KEY=VALUE words."""
-    text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments))
+    text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments)) if arguments else ""
     return _run(host, "adhoc", ["all", "--module-name", COLLECTION + name, "--args", text, *options])

@@ -116,11 +116,11 @@ def _by_command(
         except (command.CommandError, refused) as problem:
             failures.append("`%s`: %s" % (" ".join(words), problem))
             continue
-        return _asked(table._replace(notes=tuple(failures)), words)
+        return owners_asked(table._replace(notes=tuple(failures)), words)
     raise _SourceError(", ".join(failures))
 
 
-def _asked(table: SocketTable, command: Sequence[str]) -> SocketTable:
+def owners_asked(table: SocketTable, command: Sequence[str]) -> SocketTable:
     """Owners that a command was asked for and printed none of are hidden, as a text alone cannot tell."""
     if "p" not in command[1]:
         return table
