@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import List, Set
+from typing import Dict, List, Set, Tuple
 
 ROOT = 1  # the number of the topmost cgroup, which holds whatever has no cgroup of its own
 _MOUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
@@ -15,23 +15,23 @@ _MOUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
 _MOST = 8192
 
 
-def processes(numbers: Set[int]) -> List[str]:
-    """The processes in those cgroups of the unified hierarchy that have one of these numbers and can be seen."""
-    found: List[str] = []
-    for directory in _directories(set(numbers)):
+def processes(numbers: Set[int]) -> Dict[int, List[str]]:
+    """The processes that can be seen in those cgroups of the unified hierarchy that have one of these numbers."""
+    found: Dict[int, List[str]] = {}
+    for number, directory in _directories(set(numbers)):
         try:
             with open(directory + "/cgroup.procs") as file:
-                found += file.read().split()
+                found[number] = file.read().split()
         except OSError:
             # Removed meanwhile, or a threaded cgroup, whose processes are listed above it.
             continue
     return found
 
 
-def _directories(numbers: Set[int]) -> List[str]:
-    found: List[str] = []
+def _directories(numbers: Set[int]) -> List[Tuple[int, str]]:
+    found: List[Tuple[int, str]] = []
     # A cgroup's number is the inode of its directory, and a listing has it: nothing needs to be opened to compare.
-    level = [mount for mount in _MOUNTS if os.path.exists(mount + "/cgroup.controllers")]
+    level = [mount for mount in _MOUNTS if os.path.exists(mount + "/cgroup.controllers")] if numbers else []
     seen = 0
     while level and numbers and seen < _MOST:
         below: List[str] = []
@@ -39,13 +39,15 @@ def _directories(numbers: Set[int]) -> List[str]:
             seen += 1
             try:
                 with os.scandir(directory) as entries:
-                    inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+                    inner = [(entry.inode(), entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
             except OSError:
                 continue
-            found += [entry.path for entry in inner if entry.inode() in numbers]
-            numbers.difference_update(entry.inode() for entry in inner)
+            for number, path in inner:
+                if number in numbers:
+                    found.append((number, path))
+                    numbers.remove(number)
+                below.append(path)
             if not numbers:
                 break
-            below += [entry.path for entry in inner]
         level = below
     return found

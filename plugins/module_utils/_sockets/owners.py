@@ -54,7 +54,7 @@ def find(
     """
     sockets = {s.inode: s for s in table.sockets if s.inode and s.inode in wanted}
     search = _Search({inode: wanted[inode] for inode in sockets})
-    search.in_cgroups({s.cgroup for s in sockets.values() if s.cgroup is not None})
+    search.in_cgroups({s.inode: s.cgroup for s in sockets.values() if s.cgroup is not None})
     search.by_name()
     kernel = _tunnelled([sockets[inode] for inode in search.missing], inside)
     search.missing -= kernel
@@ -129,23 +129,28 @@ class _Search:
     def owners(self, inode: int) -> List[Owner]:
         return list(self._holders[inode].values())
 
-    def in_cgroups(self, numbers: Set[int]) -> None:
-        pids = cgroups.processes(numbers - {cgroups.ROOT})
-        self._look_at(pids)
-        self._look_deeper(pids)
+    def in_cgroups(self, cgroup_of: Mapping[int, int]) -> None:
+        """Look into the cgroup of each socket."""
+        members = cgroups.processes(set(cgroup_of.values()) - {cgroups.ROOT})
+        for pids in members.values():
+            self._look_at(pids)
+        self._look_deeper({inode: members.get(number, []) for inode, number in cgroup_of.items()})
 
     def by_name(self) -> None:
-        expected = {processes.cut(name) for inode in self._open for name in self._wanted[inode]}
-        if not expected:
+        """Look at processes that are called as expected, and at the children of all holders."""
+        expected = {inode: {processes.cut(name) for name in self._wanted[inode]} for inode in self._open}
+        called = {name for names in expected.values() for name in names}
+        if not called:
             return
-        likely = []
+        likely: Dict[str, List[str]] = {name: [] for name in called}
         for pid in processes.pids():
             if not self._open:
                 break
-            if pid not in self._read and processes.comm(pid) in expected:
-                likely.append(pid)
+            name = processes.comm(pid)
+            if name in called and pid not in self._read:
+                likely[name].append(pid)
                 self._look(pid)
-        self._look_deeper(likely)
+        self._look_deeper({inode: [pid for name in names for pid in likely[name]] for inode, names in expected.items()})
         for holder in [pid for pid in self._owners if pid != _INIT]:
             self._look_at(processes.children(holder))
 
@@ -160,9 +165,9 @@ class _Search:
         budget = _BUDGET
         for pid in sorted(self._unread, key=lambda pid: self._unread[pid]):
             budget -= self._unread[pid]
-            if budget < 0:
+            if budget < 0 or not self.missing:
                 break
-            self._look_deeper([pid])
+            self._look(pid, deep=True)
 
     def all_was_read(self) -> bool:
         """Whether every descriptor of every process that can be seen was read, those of new processes too."""
@@ -174,11 +179,12 @@ class _Search:
             if pid not in self._read:
                 self._look(pid)
 
-    def _look_deeper(self, pids: Sequence[str]) -> None:
-        """Read the rest of these processes' descriptors as long as something is missing."""
-        for pid in pids:
-            if self.missing and pid in self._unread:
-                self._look(pid, deep=True)
+    def _look_deeper(self, likely: Mapping[int, Sequence[str]]) -> None:
+        """Read the rest of the descriptors of processes that are likely to hold a socket, while it is missing."""
+        for inode, pids in likely.items():
+            for pid in pids:
+                if inode in self.missing and pid in self._unread:
+                    self._look(pid, deep=True)
 
     def _look(self, pid: str, deep: bool = False) -> None:
         self._read.add(pid)

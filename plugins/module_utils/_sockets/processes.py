@@ -20,6 +20,7 @@ SMALL = 1024
 FIRST = 64
 
 _READ = 4096
+_RDONLY = os.O_RDONLY | os.O_CLOEXEC
 _CAP_SYS_PTRACE = 19
 # The namespaces that the kernel starts with; from within others some processes cannot be seen.
 _FIRST_NAMESPACES = (("pid", "pid:[4026531836]"), ("user", "user:[4026531837]"))
@@ -49,7 +50,7 @@ def held(pid: str, links: Mapping[str, int], deep: bool) -> Held:
     Of a process with many descriptors only the first are read unless `deep`. One that ended holds nothing.
     """
     try:
-        directory = os.open("/proc/%s/fd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = os.open("/proc/%s/fd" % pid, _RDONLY | os.O_DIRECTORY)
         try:
             return _held(directory, links, deep)
         finally:
@@ -107,7 +108,14 @@ def sees_everything() -> bool:
 
 def comm(pid: str) -> str:
     """The name that the kernel keeps of a process, empty when it ended."""
-    return _file(pid, "comm")[:-1]
+    # Called for every process of a host: nothing between the calls of the kernel.
+    try:
+        handle = os.open("/proc/" + pid + "/comm", _RDONLY)
+        name = os.read(handle, 64)
+        os.close(handle)
+    except OSError:
+        return ""
+    return os.fsdecode(name[:-1])
 
 
 def children(pid: str) -> List[str]:
@@ -130,7 +138,7 @@ def owner(pid: str) -> Owner:
 
 def _file(pid: str, name: str) -> str:
     try:
-        handle = os.open("/proc/%s/%s" % (pid, name), os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open("/proc/%s/%s" % (pid, name), _RDONLY)
     except OSError:
         return ""
     try:
