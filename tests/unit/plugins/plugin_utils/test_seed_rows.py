@@ -452,6 +452,7 @@ GONE = None
         ("dns-tcp", "2.11", KUBERNETES, GONE),
         ("dns-udp", "2.11", KUBERNETES, "15053/udp, required"),
         ("dns-tcp", "2.14", TPROXY, "15053/tcp, required"),
+        ("dns-udp", "1.1", UNIVERSAL, GONE),
         ("dns-udp", "2.14", UNIVERSAL, "15053/udp, optional"),
         ("dns-filter", "1.8", TPROXY, "15054/udp lo, optional"),
         ("dns-filter", "1.8", KUBERNETES, "15055/udp lo, optional"),
