@@ -36,16 +36,15 @@ class User:
         # sys.prefix's own interpreter, as make calls it; PATH as an ordinary user of Debian has it.
         env = {"PATH": "/usr/bin:/bin", "HOME": str(self.directory / "home"), "TMPDIR": str(self.directory / "tmp")}
         options: Dict[str, Any] = {"preexec_fn": ordinary_user.become()} if self.ordinary else {}
-        options.update(
-            cwd=checkout, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        options.update(cwd=checkout, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        options.update(text=True, start_new_session=True)  # a process group of its own, as in a terminal
         return subprocess.Popen([sys.executable, "-B", "tools/demo.py", *arguments], **options)
 
     def left_behind(self) -> List[pathlib.Path]:
         return [path for path in self.directory.rglob("*") if path.parent != self.directory]
 
 
-@pytest.fixture(params=["root", "ordinary user"])
+@pytest.fixture(params=[pytest.param("root", marks=pytest.mark.slow), "ordinary user"])
 def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> User:
     # pytest's own directories cannot be entered by others.
     directory = tmp_path_factory.mktemp("user")
@@ -72,10 +71,9 @@ def run_demo(user: User, checkout: pathlib.Path, role: str) -> str:
 
 def test_the_demo_shows_the_main_job(user: User, checkout: pathlib.Path) -> None:
     output = run_demo(user, checkout, DEFAULT_ROLE)
-    assert re.search(r"dp-server +tcp/5678 +ipv4 +filtered +open\n", output)
-    assert re.search(r"dp-server +tcp/5678 +ipv6 +filtered +open\n", output)
+    assert re.search(r"dp-server +tcp/5678 +filtered -> open +filtered -> open\n", output)
     assert output.count(" ok ") >= 6 + 9  # a verdict a listener, and every step
-    assert re.search(r"absent", output)
+    assert re.search(r"absent +[a-z-]+ +tcp/\d+", output)
     assert "\033" not in output  # no colours where no terminal is
 
 
@@ -111,6 +109,7 @@ def test_the_demo_fails_when_reality_disagrees(checkout: pathlib.Path) -> None:
     assert "FAILED: the peer finds\ndp-server, tcp/5678 over ipv4: open, not filtered" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_demo_leaves_nothing(user: User, checkout: pathlib.Path, number: signal.Signals) -> None:
     before = machine_ruleset()
@@ -122,7 +121,10 @@ def test_an_interrupted_demo_leaves_nothing(user: User, checkout: pathlib.Path, 
         holder = pathlib.Path("/proc/%d/task/%d/children" % (process.pid, process.pid)).read_text().split()[0]
         namespace = os.readlink("/proc/%s/ns/pid_for_children" % holder)
         assert processes_in(namespace)
-        process.send_signal(number)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does: Ansible and all else of the demo get it too
+        else:
+            process.send_signal(number)
         output = process.communicate(timeout=20)[0]
     if number == signal.SIGKILL:
         assert process.returncode == -number

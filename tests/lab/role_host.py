@@ -166,6 +166,20 @@ class RoleHost:
             found[knock] = OPEN if self._tunnelled(knock.target.port) > before else FILTERED
         return found
 
+    def disagreements(self, peer: Host, admitted: Set[Admission]) -> Tuple[Dict[Knock, str], List[str]]:
+        """What `peer` finds, and a sentence for each knock at which that is not as it must be."""
+        for seconds in (1.0, 5.0):
+            found = self.probe(peer, seconds)
+            wrong = {knock: seen for knock, seen in found.items() if seen != self.expected(knock, admitted)}
+            # Too little may be found on a busy machine, for want of time; too much is wrong at once.
+            if FILTERED not in wrong.values():
+                break
+        return found, [
+            "%s, %s/%d over %s: %s, not %s"
+            % (knock.listener, knock.target.protocol, knock.target.port, knock.family, seen, self.expected(knock, admitted))
+            for knock, seen in wrong.items()
+        ]
+
     def _prepare(self, item: Listener) -> None:
         """What the kernel must have before the listener can be bound."""
         bind, device = item.get("bind", "any"), item.get("device")
