@@ -32,6 +32,6 @@ def output(command: Sequence[str], timeout: int) -> str:
     except OSError as problem:
         raise CommandError(problem.strerror or str(problem)) from None
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        said = (done.stderr or done.stdout).decode("utf-8", "backslashreplace").strip().splitlines()
         raise CommandError("exit status %d%s" % (done.returncode, ", " + said[0] if said else ""))
-    return done.stdout.decode("utf-8", "surrogateescape")
+    return done.stdout.decode("utf-8", "backslashreplace")

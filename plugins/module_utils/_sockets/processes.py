@@ -115,7 +115,7 @@ def comm(pid: str) -> str:
         os.close(handle)
     except OSError:
         return ""
-    return os.fsdecode(name[:-1])
+    return _text(name[:-1])
 
 
 def children(pid: str) -> List[str]:
@@ -128,7 +128,7 @@ def owner(pid: str) -> Owner:
     name = comm(pid)
     title = _file(pid, "cmdline").split("\0", 1)[0]
     try:
-        program = os.readlink("/proc/%s/exe" % pid).rsplit("/", 1)[-1]
+        program = _text(os.readlink(b"/proc/%s/exe" % pid.encode())).rsplit("/", 1)[-1]
     except OSError:
         program = ""
     if program.endswith(" (deleted)"):
@@ -142,7 +142,7 @@ def _file(pid: str, name: str) -> str:
     except OSError:
         return ""
     try:
-        return os.read(handle, _READ).decode("utf-8", "surrogateescape")
+        return _text(os.read(handle, _READ))
     except OSError:
         return ""
     finally:
@@ -151,4 +151,9 @@ def _file(pid: str, name: str) -> str:
 
 def cut(name: str) -> str:
     """A name as the kernel would keep it."""
-    return name.encode("utf-8", "surrogateescape")[:COMM].decode("utf-8", "surrogateescape")
+    return _text(name.encode("utf-8", "replace")[:COMM])
+
+
+def _text(name: bytes) -> str:
+    # Any byte may be in a name, but Ansible takes only UTF-8 as a module's result.
+    return name.decode("utf-8", "backslashreplace")
