@@ -30,6 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".venv" / "collections"
 if not COLLECTIONS.is_dir():
     sys.exit("demo: run `make demo`, which sets up .venv/ first")
+sys.dont_write_bytecode = True  # nothing outside of .venv/ is written
 sys.path[:0] = [str(ROOT), str(COLLECTIONS)]
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: E402
@@ -277,7 +278,7 @@ class Demo:
         result = run.result("port_verify")
         verdicts = {one["name"]: one["verdict"] for one in result["listeners"]}
         failing = sorted(name for name, verdict in verdicts.items() if verdict not in ("ok", "unverifiable"))
-        self.screen.say("\n".join(line for line in result["report"] if item["name"] in line))
+        self.screen.say("\n".join(line for line in result["report"] if item["name"] in line.split()))
         if verdicts[item["name"]] != "absent" or failing != [item["name"]]:
             raise Disagreement("port_verify says %s" % ", ".join("%s: %s" % pair for pair in verdicts.items()))
         if run.code == 0:

@@ -38,7 +38,7 @@ class User:
         options: Dict[str, Any] = {"preexec_fn": ordinary_user.become()} if self.ordinary else {}
         options.update(cwd=checkout, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         options.update(text=True, start_new_session=True)  # a process group of its own, as in a terminal
-        return subprocess.Popen([sys.executable, "-B", "tools/demo.py", *arguments], **options)
+        return subprocess.Popen([sys.executable, "tools/demo.py", *arguments], **options)
 
     def left_behind(self) -> List[pathlib.Path]:
         return [path for path in self.directory.rglob("*") if path.parent != self.directory]

@@ -85,6 +85,8 @@ def _check_machine() -> None:
     missing = sorted({TOOLS[tool] for tool in TOOLS if shutil.which(tool, path=SEARCH_PATH) is None})
     if missing:
         raise LabError("the sandbox needs %s: sudo apt-get install %s" % (" and ".join(missing), " ".join(missing)))
+    if not pathlib.Path("/proc/sys/net/ipv6").exists():
+        raise LabError("IPv6 is off on this machine (ipv6.disable=1 at boot), and the sandbox shows both families")
     hidden = [path for path in (str(HERE), sys.prefix, sys.base_prefix) if path.startswith(("/run/", "/dev/shm/"))]
     if hidden:
         raise LabError("the sandbox hides /run and /dev/shm, and %s is there: move the checkout" % hidden[0])
@@ -125,7 +127,8 @@ class _Namespaces:
         """Start a command; it is killed when the returned process is, or with the lab."""
         # Joining an own user namespace again is refused, so it is joined only where the lab has one.
         user = ["--user", "--preserve-credentials"] if self._own_user_namespace() else []
-        enter = ["nsenter", "--target=%d" % self.pid, *user, "--mount", "--uts", "--ipc", "--net", "--pid", "--wd=/"]
+        enter = ["nsenter", "--target=%d" % self.pid, *user, "--mount", "--uts", "--ipc", "--net", "--pid"]
+        # Not nsenter's --wd: it opens the directory outside first, and the command would stand on the machine's own files.
         command = [*enter, "setpriv", "--pdeathsig=KILL", "--", *(os.fspath(word) for word in argv)]
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(command, env={**self.environment(), **(env or {})}, text=True, **options)
