@@ -131,7 +131,6 @@ FIXED_MATCHES = (
     "limit rate over 1000/second burst 1000 packets",
     "limit rate 1000/second burst 1000 packets",
     "counter",
-    "meta mark set tcp dport",
     "add @filled { ip saddr }",
     "icmp type echo-request",
     "meta pkttype host",

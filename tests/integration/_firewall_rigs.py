@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Firewalls of the hosts under test, one rig a backend of port_allow; the conformance suite runs on each of them."""
+
+from __future__ import annotations
+
+import abc
+import json
+import subprocess
+import sys
+import time
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
+
+from tests.integration import _module
+from tests.lab import firewall
+from tests.lab.sandbox import HERE, Host, Target
+
+
+class Rig(abc.ABC):
+    """A kind of firewall: drops all but SSH to start with."""
+
+    backend: str
+
+    @abc.abstractmethod
+    def install(self, host: Host) -> None:
+        """Default drop with SSH admitted, running and for the next boot."""
+
+    @abc.abstractmethod
+    def reboot(self, host: Host) -> None:
+        """Load what the next boot would load."""
+
+    @abc.abstractmethod
+    def running(self, host: Host) -> str:
+        """All rules in the kernel, whoever made them."""
+
+    def state(self, host: Host) -> Dict[str, str]:
+        """Everything that port_allow may change: the rules, and every file under /etc with its times."""
+        files = host.run(["find", "/etc", "-type", "f", "-printf", "%p %T@ %m %u %g %s\\n"]).stdout
+        return {"rules": self.running(host), "files": "\n".join(sorted(files.splitlines()))}
+
+
+class NftablesRig(Rig):
+    backend = "nftables"
+
+    def install(self, host: Host) -> None:
+        firewall.install(host)
+
+    def reboot(self, host: Host) -> None:
+        firewall.load(host)
+
+    def running(self, host: Host) -> str:
+        # With handles: a rule that is taken away and put back is a change.
+        return host.run(["nft", "-a", "-s", "list", "ruleset"]).stdout
+
+
+RIGS: List[Rig] = [NftablesRig()]
+
+# What the hosts answer on. `admin` stands for what the operator has opened.
+SERVED: List[Dict[str, Any]] = [
+    {"name": "admin", "protocol": "tcp", "port": 22},
+    {"name": "api", "protocol": "tcp", "port": 5678, "clients": ["app", "operator"]},
+    {"name": "xds", "protocol": "tcp", "port": 5681, "clients": ["app"]},
+    {"name": "low", "protocol": "tcp", "port": 6000},
+    {"name": "high", "protocol": "tcp", "port": 6002},
+    {"name": "dns", "protocol": "udp", "port": 5353},
+    {"name": "tunnel", "protocol": "ip", "number": 4},
+    {"name": "other", "protocol": "tcp", "port": 7000},
+]
+BY_NAME = {one["name"]: one for one in SERVED}
+
+
+def listeners(*names: str) -> List[Dict[str, Any]]:
+    return [BY_NAME[name] for name in names]
+
+
+class Scene:
+    """A host that answers everywhere behind a rig's firewall, and a peer."""
+
+    def __init__(self, rig: Rig, host: Host, peer: Host) -> None:
+        self.rig, self.host, self.peer = rig, host, peer
+        host.write("/run/lab/listeners", json.dumps(SERVED))
+        argv = [sys.executable, str(HERE / "standins" / "listener.py"), "--name", "stand-in", "--listeners", "/run/lab/listeners"]
+        stack = "dual" if len(host.addresses) == 2 else "ipv4" if host.ipv4 else "ipv6"
+        self.server = host.popen([*argv, "--stack", stack], stdout=subprocess.PIPE)
+        assert self.server.stdout is not None
+        line = self.server.stdout.readline()
+        while line != "ready\n":
+            assert line, "the listeners did not start"
+            line = self.server.stdout.readline()
+        rig.install(host)
+        # IP protocols have no ports, so that conntrack takes every packet of one peer for the same connection: forget fast.
+        host.run(["sh", "-c", "echo 1 > /proc/sys/net/netfilter/nf_conntrack_generic_timeout"])
+
+    def allow(
+        self,
+        *names: str,
+        check: bool = False,
+        env: Optional[Mapping[str, str]] = None,
+        wrapper: Optional[str] = None,
+        **options: Any,
+    ) -> Dict[str, Any]:
+        """Run port_allow for some of SERVED; `wrapper` is a shell script that runs "$@"."""
+        argv = _module.command("port_allow", {"listeners": listeners(*names), **options}, check)
+        argv = ["sh", "-c", wrapper, "sh", *argv] if wrapper else argv
+        return _module.parse(self.host.run(argv, check=False, env=_module.environment(env)))
+
+    def start(self, *names: str, wrapper: Optional[str] = None, **options: Any) -> subprocess.Popen[str]:
+        """Start port_allow and do not wait."""
+        argv = _module.command("port_allow", {"listeners": listeners(*names), **options})
+        argv = ["sh", "-c", wrapper, "sh", *argv] if wrapper else argv
+        return self.host.popen(argv, env=_module.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def forget_connections(self) -> None:
+        """Wait until the firewall takes the packets of an IP protocol for new ones again."""
+        time.sleep(1.5)
+
+    def reached(self, peer: Optional[Host] = None) -> Set[str]:
+        """What a peer finds open, in every family of the host: `api`, or `api ipv6` where that is not so for all."""
+        answers: Dict[str, List[str]] = {}
+        targets = [(one, address) for one in SERVED for address in self.host.addresses]
+        words = (peer or self.peer).probe([_target(one, address) for one, address in targets], 0.4)
+        for (one, address), word in zip(targets, words):
+            if word == "open":
+                answers.setdefault(one["name"], []).append("ipv6" if ":" in address else "ipv4")
+        whole = len(self.host.addresses)
+        return {
+            name if len(families) == whole else "%s %s" % (name, family)
+            for name, families in answers.items()
+            for family in families
+        }
+
+
+def _target(one: Mapping[str, Any], address: str) -> Target:
+    return Target(one["protocol"], address, one.get("port", one.get("number", 0)))
+
+
+def unchanged(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    assert before["files"] == after["files"]
+    assert before["rules"] == after["rules"]
+    return True
+
+
+def texts(rules: Sequence[Mapping[str, Any]]) -> Set[str]:
+    """The rules of a result, one line each."""
+    return {
+        " ".join([rule["protocol"], ",".join(rule["ports"]), rule["family"], ",".join(rule["sources"])]).strip() for rule in rules
+    }

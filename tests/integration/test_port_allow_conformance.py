@@ -1,0 +1,242 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every backend of port_allow must do, with a real firewall and the real packets of a peer."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import pytest
+
+from tests.integration._firewall_rigs import RIGS, Rig, Scene, texts, unchanged
+from tests.lab.sandbox import FAMILIES, Lab
+
+BOTH_AND_EACH = pytest.mark.parametrize("families", [("ipv4",), ("ipv6",), FAMILIES], ids=["ipv4 only", "ipv6 only", "both"])
+
+
+@pytest.fixture(params=RIGS, ids=lambda rig: rig.backend)
+def rig(request: pytest.FixtureRequest) -> Rig:
+    made: Rig = request.param
+    return made
+
+
+@pytest.fixture
+def scene(lab: Lab, rig: Rig) -> Scene:
+    return Scene(rig, lab.host("host"), lab.host("peer"))
+
+
+STEPS = {
+    "create": (("api", "low"), {}, {"admin", "api", "low"}),
+    "create it again": (("api", "low"), {}, {"admin", "api", "low"}),
+    "modify": (("api", "high", "dns", "tunnel"), {}, {"admin", "api", "high", "dns", "tunnel"}),
+    "delete": ((), {"state": "absent"}, {"admin"}),
+}
+
+
+@BOTH_AND_EACH
+def test_twelve_steps(lab: Lab, rig: Rig, families: Tuple[str, ...]) -> None:
+    scene = Scene(rig, lab.host("host", families), lab.host("peer"))
+    assert scene.reached() == {"admin"}
+    for step, (names, options, expected) in STEPS.items():
+        before, could = rig.state(scene.host), scene.reached()
+        foreseen = scene.allow(*names, check=True, **options)
+        assert unchanged(before, rig.state(scene.host)), step
+        assert scene.reached() == could, step
+
+        done = scene.allow(*names, **options)
+        assert foreseen == done, step
+        assert done["changed"] == (step != "create it again"), step
+        assert (done["diff"]["before"] != done["diff"]["after"]) == done["changed"], step
+        if step == "delete":
+            scene.forget_connections()
+        assert scene.reached() == expected, step
+
+        before = rig.state(scene.host)
+        for check in (True, False):
+            again = scene.allow(*names, check=check, **options)
+            assert not again["changed"], step
+            assert again["diff"]["before"] == again["diff"]["after"], step
+            assert again["rules"] == done["rules"], step
+        assert unchanged(before, rig.state(scene.host)), step
+    assert done["rules"] == []
+
+
+def test_deleting_leaves_the_host_as_it_was(scene: Scene) -> None:
+    before = scene.rig.running(scene.host), scene.host.run(["sh", "-c", "cat /etc/nftables.conf; ls -A /etc"]).stdout
+    scene.allow("api", "dns", "tunnel")
+    scene.allow(state="absent")
+    assert (scene.rig.running(scene.host), scene.host.run(["sh", "-c", "cat /etc/nftables.conf; ls -A /etc"]).stdout) == before
+
+
+def test_rules_outlast_a_boot(scene: Scene) -> None:
+    result = scene.allow("api", "dns")
+    assert result["persisted"] is True
+    scene.rig.reboot(scene.host)
+    assert scene.reached() == {"admin", "api", "dns"}
+    before = scene.rig.state(scene.host)
+    assert not scene.allow("api", "dns")["changed"]
+    assert unchanged(before, scene.rig.state(scene.host))
+    scene.allow(state="absent")
+    scene.rig.reboot(scene.host)
+    assert scene.reached() == {"admin"}
+
+
+def test_without_persist_no_file_is_written_until_asked_for(scene: Scene) -> None:
+    before = scene.rig.state(scene.host)
+    result = scene.allow("api", persist=False)
+    assert result["changed"] and result["persisted"] is False
+    assert scene.rig.state(scene.host)["files"] == before["files"]
+    assert scene.reached() == {"admin", "api"}
+    kept = scene.allow("api")
+    assert kept["changed"] and kept["persisted"] is True
+    scene.rig.reboot(scene.host)
+    assert scene.reached() == {"admin", "api"}
+
+
+def test_ranges_are_one_rule(scene: Scene) -> None:
+    listener = {"name": "range", "protocol": "tcp", "port": "6000-6002"}
+    result = scene.allow(listeners=[listener])
+    assert texts(result["rules"]) == {"tcp 6000-6002 both"}
+    assert scene.reached() == {"admin", "low", "high"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_listener_of_one_family_is_opened_for_it_alone(scene: Scene, family: str) -> None:
+    result = scene.allow(listeners=[{"name": "api", "protocol": "tcp", "port": 5678, "family": family}])
+    assert scene.reached() == {"admin", "api " + family}
+    assert texts(result["rules"]) == {"tcp 5678 " + family}
+    assert not scene.allow(listeners=[{"name": "api", "protocol": "tcp", "port": 5678, "family": family}])["changed"]
+
+
+def test_loopback_and_disallowed_listeners_are_not_opened(scene: Scene) -> None:
+    listeners = [
+        {"name": "api", "protocol": "tcp", "port": 5678, "bind": "loopback"},
+        {"name": "xds", "protocol": "tcp", "port": 5681, "allow": False},
+        {"name": "low", "protocol": "tcp", "port": "dynamic"},
+    ]
+    result = scene.allow(listeners=listeners)
+    assert not result["changed"] and result["rules"] == []
+    assert any("low" in warning for warning in result["warnings"])
+    assert scene.reached() == {"admin"}
+
+
+def test_clients_restrict_a_listener_whose_clients_are_all_known(lab: Lab, scene: Scene) -> None:
+    stranger = lab.host("stranger")
+    app = [scene.peer.ipv4, scene.peer.ipv6]
+    result = scene.allow("api", "xds", clients={"app": app})
+    assert scene.reached() == {"admin", "api", "xds"}
+    # `operator` is a client of api too, and nobody said where it is.
+    assert scene.reached(stranger) == {"admin", "api"}
+    assert any("api" in warning and "operator" in warning for warning in result["warnings"])
+    assert not scene.allow("api", "xds", clients={"app": app})["changed"]
+
+    narrowed = scene.allow("api", "xds", clients={"app": [scene.peer.ipv4], "operator": ["2001:db8::/32"]})
+    assert scene.reached() == {"admin", "api", "xds ipv4"}
+    assert scene.reached(stranger) == {"admin", "api ipv6"}
+    assert texts(narrowed["rules"]) == {
+        "tcp 5678,5681 ipv4 %s" % scene.peer.ipv4,
+        "tcp 5678 ipv6 2001:db8::/32",
+    } or texts(narrowed["rules"]) == {
+        "tcp 5678 ipv4 %s" % scene.peer.ipv4,
+        "tcp 5681 ipv4 %s" % scene.peer.ipv4,
+        "tcp 5678 ipv6 2001:db8::/32",
+    }
+    scene.rig.reboot(scene.host)
+    assert scene.reached(stranger) == {"admin", "api ipv6"}
+
+
+def test_hundreds_of_sources_are_one_rule(scene: Scene) -> None:
+    sources = ["10.%d.%d.0/25" % (i, j) for i in range(20) for j in range(20)] + [str(scene.peer.ipv4)]
+    result = scene.allow("xds", clients={"app": sources})
+    assert len(result["rules"]) == 1 and len(result["rules"][0]["sources"]) == 401
+    assert scene.reached() == {"admin", "xds ipv4"}
+    assert not scene.allow("xds", clients={"app": list(reversed(sources))})["changed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"clients": {"app": ["10.0.0.1/8"]}}, "clients.app[0]: '10.0.0.1/8' has bits set behind its prefix; write 10.0.0.0/8"),
+        (
+            {"clients": {"app": ["10.0.0.1", "example.org"]}},
+            "clients.app[1]: 'example.org' is neither an IP address nor a network",
+        ),
+        ({"clients": {"app": ["2001:db8::/129"]}}, "clients.app[0]: '2001:db8::/129': the part behind the slash"),
+        ({"clients": {"app": {"a": 1}}}, "clients.app: is not a list of addresses"),
+        ({"clients": {"app": [10]}}, "clients.app[0]: 10 is not an address"),
+        ({"label": 'x" accept'}, "label: 'x\" accept' is not a label"),
+        ({"label": "x" * 65}, "is not a label"),
+        ({"listeners": [{"name": "a", "protocol": "tcp", "port": 70000}]}, "listeners[0].port: 70000 is not a port (1-65535)"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_changed(scene: Scene, options: dict[str, object], said: str) -> None:
+    before = scene.rig.state(scene.host)
+    result = scene.allow("api", "xds", **options)
+    assert result["failed"] and said in result["msg"]
+    assert unchanged(before, scene.rig.state(scene.host))
+
+
+def test_labels_do_not_disturb_each_other(scene: Scene) -> None:
+    scene.allow("api", "low", label="one")
+    scene.allow("api", "high", label="two")
+    assert scene.reached() == {"admin", "api", "low", "high"}
+    assert not scene.allow("api", "low", label="one")["changed"]
+    scene.allow(label="one", state="absent")
+    # Both had opened api; it is shut only when the second lets go.
+    assert scene.reached() == {"admin", "api", "high"}
+    scene.rig.reboot(scene.host)
+    assert scene.reached() == {"admin", "api", "high"}
+
+
+def test_exclusive_takes_away_other_labels(scene: Scene) -> None:
+    scene.allow("api", label="one")
+    scene.allow("low", label="two")
+    result = scene.allow("high", label="three", exclusive=True)
+    assert result["changed"]
+    assert scene.reached() == {"admin", "high"}
+    scene.rig.reboot(scene.host)
+    assert scene.reached() == {"admin", "high"}
+    assert not scene.allow("high", label="three", exclusive=True)["changed"]
+
+
+def test_refuses_to_shut_out_the_connection_by_which_it_came(scene: Scene) -> None:
+    came_by = {"SSH_CONNECTION": "%s 40000 %s 5678" % (scene.peer.ipv4, scene.host.ipv4)}
+    scene.allow("api", "low", label="ssh", env=came_by)
+    scene.allow("high", label="other", env=came_by)
+    before = scene.rig.state(scene.host)
+    for names, options in (
+        ((), {"state": "absent", "label": "ssh"}),
+        (("low",), {"label": "ssh"}),
+        (("high",), {"label": "other", "exclusive": True}),
+        (("api",), {"label": "ssh", "clients": {"app": ["10.0.0.1"], "operator": []}}),
+    ):
+        for check in (True, False):
+            result = scene.allow(*names, check=check, env=came_by, **options)
+            assert result["failed"], (names, options)
+            assert "it would shut out %s port 5678, used from %s" % (scene.host.ipv4, scene.peer.ipv4) in result["msg"]
+    assert unchanged(before, scene.rig.state(scene.host))
+    # What leaves that way open is done.
+    peer = {"app": [scene.peer.ipv4], "operator": []}
+    assert scene.allow("api", label="ssh", clients=peer, env=came_by)["changed"]
+    assert scene.reached() == {"admin", "api ipv4", "high"}
+
+
+def test_finds_the_connection_behind_a_cleaned_environment(scene: Scene) -> None:
+    """sudo and its like hand no SSH_CONNECTION on; the shell that called them still has it."""
+    scene.allow("api")
+    clean = {"SSH_CONNECTION": "%s 40000 %s 5678" % (scene.peer.ipv6, scene.host.ipv6)}
+    wrapper = 'env -u SSH_CONNECTION "$@"; exit $?'
+    result = scene.allow(state="absent", env=clean, wrapper=wrapper)
+    assert result["failed"] and "it would shut out %s port 5678" % scene.host.ipv6 in result["msg"]
+
+
+def test_runs_at_once_do_not_lose_each_others_rules(scene: Scene) -> None:
+    names = ["api", "xds", "low", "high", "dns", "tunnel"]
+    started = [scene.start(name, label=name) for name in names]
+    for process in started:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, out + err
+    assert scene.reached() == {"admin", *names}
+    scene.rig.reboot(scene.host)
+    assert scene.reached() == {"admin", *names}
