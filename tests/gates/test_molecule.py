@@ -20,5 +20,5 @@ def test_every_scenario(run: Run) -> None:
     declared = {path.parent.name for path in SCENARIOS.glob("*/molecule.yml")} - {"default"}
     assert declared
     output = run([ROOT / "tools" / "molecule", "test"])
-    verified = {name for name in declared if "%s ➜ verify" % name in output}
+    verified = {name for name in declared if "[%s > verify] Executed: Successful" % name in output}
     assert verified == declared
