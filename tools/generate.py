@@ -51,7 +51,9 @@ def variables(default_version: str) -> List[Variable]:
         Variable("version", "str", default_version, "Version of the product on the host, quoted."),
         Variable("conditions", "dict", {}, "Conditions of the port spec that hold on the host; the README lists them."),
         Variable("ports", "dict", {}, "Listener name to the port that it was moved to; null drops the listener."),
-        Variable("product_config", "dict", {}, "Configuration of the product itself (keys config, env, dataplane); ports follow it."),
+        Variable(
+            "product_config", "dict", {}, "Configuration of the product itself (keys config, env, dataplane); ports follow it."
+        ),
         Variable("spec_dirs", "list", [], "Directories with spec files of your own, on the controller.", (), "path"),
         Variable(
             "state",
@@ -193,8 +195,8 @@ class RoleFiles:
             "## Conditions\n",
             self.conditions(),
             "## Listeners of %s %s\n" % (self.product.title, version),
-            "With every condition at its default. For others ask the lookup: `query('netports.core.ports', '%s', version='...')`.\n"
-            % self.role.name,
+            "With every condition at its default. For others ask the lookup: "
+            "`query('netports.core.ports', '%s', version='...')`.\n" % self.role.name,
             table(listener_rows(self.resolution.listeners)),
         ]
         return "\n".join(parts)

@@ -67,7 +67,7 @@ class Problem(ValueError):
         self.path = path
         self.sentence = sentence
 
-    def under(self, prefix: str) -> "Problem":
+    def under(self, prefix: str) -> Problem:
         """The same problem seen from further out: `port` under `listeners[4]` is `listeners[4].port`."""
         joiner = "" if not self.path or self.path.startswith("[") else "."
         return Problem(prefix + joiner + self.path, self.sentence)
@@ -251,7 +251,8 @@ def parse_listeners(values: Any, where: str = "listeners") -> List[Listener]:
         except Problem as problem:
             raise problem.under("%s[%d]" % (where, index)) from None
         if listener.name in seen:
-            raise Problem("%s[%d].name" % (where, index), "%r is already the name of %s[%d]" % (listener.name, where, seen[listener.name]))
+            text = "%r is already the name of %s[%d]" % (listener.name, where, seen[listener.name])
+            raise Problem("%s[%d].name" % (where, index), text)
         seen[listener.name] = index
         listeners.append(listener)
     return listeners

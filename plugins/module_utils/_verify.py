@@ -86,7 +86,7 @@ def verify(
     started = clock.monotonic()
     while True:
         table = gather()
-        asked = {"state": options.state, "check_process": options.check_process, "unexpected": options.unexpected}
+        asked: Dict[str, Any] = {"state": options.state, "check_process": options.check_process, "unexpected": options.unexpected}
         wanted = _verdict.owners_wanted(listeners, table, **asked)
         if wanted:
             table = find_owners(table, wanted)

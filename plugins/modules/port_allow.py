@@ -56,7 +56,8 @@ options:
     type: str
   clients:
     description:
-      - Addresses or networks by client, in the words that the listeners' C(clients) use, for example
+      - >-
+        Addresses or networks by client, in the words that the listeners' C(clients) use, for example
         C({kuma_dp: [192.0.2.0/24, "2001:db8::/32"]}).
       - A listener is open to these addresses alone when all its clients are named here. Otherwise it is open to everybody.
     type: dict

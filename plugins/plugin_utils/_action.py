@@ -21,7 +21,7 @@ _SPEC_ARGUMENTS = _spec_options.spec_arguments()
 _ONE_SOURCE = [list(_spec_options.SOURCES)]
 
 
-class SpecAction(ActionBase):  # type: ignore[misc]
+class SpecAction(ActionBase):
     """Hands `module` the task's arguments with the role replaced by its listeners.
 
     A plugin names its `module`, and may look at the prepared arguments in `prepared`.

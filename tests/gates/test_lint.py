@@ -14,7 +14,7 @@ from tests.gates.outer import Run
     "command",
     [
         pytest.param(["ruff", "check"], id="ruff"),
-        pytest.param(["mypy", "-p", "ansible_collections.netports.core.plugins"], id="mypy"),
+        pytest.param(["mypy", "--cache-dir=/dev/null", "-p", "ansible_collections.netports.core.plugins"], id="mypy"),
         pytest.param(["yamllint", "--strict", "."], id="yamllint"),
         pytest.param(["ansible-lint", "--nocolor"], id="ansible-lint"),
         pytest.param(["reuse", "lint", "--lines"], id="reuse"),

@@ -363,7 +363,8 @@ class Walk:
     def _can_be_rejected(self, value: Any) -> Match:
         """A rejection asks for the protocol that it answers in, and nft prints no match for that."""
         type_ = value.get("type") if isinstance(value, dict) else None
-        answers = {"icmp": self.packet.family == IPV4, "icmpv6": self.packet.family != IPV4, "tcp reset": self.packet.protocol == TCP}
+        is_ipv4 = self.packet.family == IPV4
+        answers = {"icmp": is_ipv4, "icmpv6": not is_ipv4, "tcp reset": self.packet.protocol == TCP}
         return Match(answers.get(type_ or "", True))
 
     def _statement(self, kind: str, value: Any, chain: ChainKey) -> Match:
