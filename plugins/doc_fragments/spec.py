@@ -26,7 +26,7 @@ options:
     type: str
   conditions:
     description:
-      - Values for the conditions of the product, for example C({environment: kubernetes}) or C({rmp: true}).
+      - "Values for the conditions of the product, for example C({environment: kubernetes}) or C({rmp: true})."
       - A condition that is not given has the default that the spec names.
     type: dict
   ports:
