@@ -44,6 +44,11 @@ def _refuse(line: str, why: str) -> TextError:
     return TextError("%s: %r" % (why, line.strip()[:_SHOWN]))
 
 
+def _lines(text: str) -> List[str]:
+    # Not splitlines: a process name may hold its more exotic line ends.
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
 def _check_no_row(line: str, tool: str) -> None:
     """Raises TextError for a line that was taken for noise and shows two addresses with ports."""
     if sum(1 for word in line.split() if _ENDPOINT.search(word)) >= 2:
@@ -92,7 +97,7 @@ _SS_OLD_HEADER = re.compile(r"State {6}Recv-Q Send-Q ")
 _SS_USERS = re.compile(r"(?:^|\s)users:\(")
 # A name may hold anything, `pid=7` and brackets too; what ends it is the whole tail of its entry.
 _SS_USER = re.compile(r'\("(?P<name>.*?)",(?:pid=)?(?P<pid>\d+),(?:fd=)?\d+\)(?=,\("|\)(?:\s|$)|$)', re.DOTALL)
-_SS_NETLINK_SIGNS = re.compile(r"(?:^|\s)(?:v6only:[01]|<->|-->|<--|cgroup:\S+)(?:\s|$)")
+_SS_NETLINK_SIGNS = re.compile(r"(?:^|\s)(?:<->|-->|<--|cgroup:\S+)(?:\s|$)")
 
 
 class _SsRow(NamedTuple):
@@ -126,7 +131,7 @@ def parse_ss(text: str) -> _socket_table.SocketTable:
     rows = [row for row in (_ss_row(line) for line in lines) if row is not None]
     old = _is_old_ss(header, rows)
     listeners = [(row, protocol) for row in rows for protocol in (row.protocol(old),) if protocol is not None]
-    netlink = {protocol for row, protocol in listeners if _came_by_netlink(row)}
+    netlink = {protocol for row, protocol in listeners if _came_by_netlink(row, old)}
     sockets = tuple(_ss_socket(row, protocol, old, protocol in netlink, asked) for row, protocol in listeners)
     return _socket_table.SocketTable(
         sockets=sockets,
@@ -141,7 +146,7 @@ def _ss_lines(text: str) -> Tuple[str, List[str]]:
     header = ""
     rows: List[str] = []
     complete = True
-    for line in text.splitlines():
+    for line in _lines(text):
         if _SS_START.match(line):
             rows.append(line)
         elif not rows:
@@ -162,7 +167,7 @@ def _ss_lines(text: str) -> Tuple[str, List[str]]:
 
 
 def _first_line(text: str) -> str:
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    first = next((line.strip() for line in _lines(text) if line.strip()), "")
     return "; it starts with %r" % first[:_SHOWN] if first else "; it is empty"
 
 
@@ -242,14 +247,12 @@ def _is_ipv4(host: str) -> bool:
     return host.count(".") == 3 and ":" not in host
 
 
-def _came_by_netlink(row: _SsRow) -> bool:
+def _came_by_netlink(row: _SsRow, old: bool) -> bool:
     """Whether ss had v6-only bits and devices; from /proc/net it prints v6-only wildcards like dual-stack ones."""
-    return (
-        row.device is not None
-        or row.host == "[::]"
-        or row.peer.startswith("[::]")
-        or _SS_NETLINK_SIGNS.search(row.details) is not None
-    )
+    if row.device is not None or row.v6only is not None:
+        return True
+    # Before 4.0 it asked the kernel and yet printed neither.
+    return not old and (row.host == "[::]" or row.peer.startswith("[::]") or _SS_NETLINK_SIGNS.search(row.details) is not None)
 
 
 def _ss_socket(row: _SsRow, protocol: str, old: bool, netlink: bool, asked: bool) -> _socket_table.Socket:
@@ -316,7 +319,7 @@ def parse_netstat(text: str) -> _socket_table.SocketTable:
     rows: List[_NetstatRow] = []
     seen_header = False
     extra = False
-    for line in text.splitlines():
+    for line in _lines(text):
         header = _NETSTAT_HEADER.match(line)
         if _FOREIGN_HEADER.search(line):
             raise _refuse(line, "is the netstat of another system, not of Linux")
@@ -430,15 +433,15 @@ _TABLE_RULE = re.compile(r"^[\s|:-]+$")
 
 def parse_capture(text: str) -> _socket_table.SocketTable:
     """The table of a listing of either tool, also one that stands as a Markdown table. Raises TextError."""
-    if any(line.lstrip().startswith("|") for line in text.splitlines()):
+    if any(line.lstrip().startswith("|") for line in _lines(text)):
         return parse_netstat(_from_markdown(text))
-    netstat = any(_NETSTAT_HEADER.match(line) or _NETSTAT_ROW.match(line) for line in text.splitlines())
-    ss = any(_SS_HEADER.search(line) and "Address:Port" in line or _SS_START.match(line) for line in text.splitlines())
+    netstat = any(_NETSTAT_HEADER.match(line) or _NETSTAT_ROW.match(line) for line in _lines(text))
+    ss = any(_SS_HEADER.search(line) and "Address:Port" in line or _SS_START.match(line) for line in _lines(text))
     if netstat and ss:
         raise TextError("listings of ss and of netstat are mixed; give them as two texts")
     if ss:
         return parse_ss(text)
-    if netstat or any(_FOREIGN_HEADER.search(line) for line in text.splitlines()):
+    if netstat or any(_FOREIGN_HEADER.search(line) for line in _lines(text)):
         return parse_netstat(text)
     raise TextError("neither a listing of ss nor one of netstat%s" % _first_line(text))
 
@@ -447,7 +450,7 @@ def _from_markdown(text: str) -> str:
     """The rows of those Markdown tables that have netstat's columns, as netstat prints them."""
     lines: List[str] = []
     inside = False
-    for line in text.splitlines():
+    for line in _lines(text):
         line = line.strip()
         if not line.startswith("|"):
             inside = False
