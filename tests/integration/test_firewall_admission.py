@@ -45,8 +45,7 @@ class Pair:
 
     def load(self, ruleset: str) -> nft_ruleset.Ruleset:
         self.host.run(["nft", "-f", "-"], input="flush ruleset\n" + ruleset)
-        enter = ["nsenter", "--net=/proc/%d/ns/net" % self.host.pid]
-        return Nftables(Effects(check_mode=True), enter).ruleset()
+        return Nftables(Effects(check_mode=True), ["nsenter", "--net=/proc/%d/ns/net" % self.host.pid]).ruleset()
 
     def passed(self) -> Dict[Tuple[str, str, int], bool]:
         """Which packets of the peer reached a socket."""

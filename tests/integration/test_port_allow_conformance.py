@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Any, Dict, Set, Tuple
 
 import pytest
 
@@ -26,7 +26,7 @@ def scene(lab: Lab, rig: Rig) -> Scene:
     return Scene(rig, lab.host("host"), lab.host("peer"))
 
 
-STEPS = {
+STEPS: Dict[str, Tuple[Tuple[str, ...], Dict[str, Any], Set[str]]] = {
     "create": (("api", "low"), {}, {"admin", "api", "low"}),
     "create it again": (("api", "low"), {}, {"admin", "api", "low"}),
     "modify": (("api", "high", "dns", "tunnel"), {}, {"admin", "api", "high", "dns", "tunnel"}),
@@ -170,7 +170,7 @@ def test_hundreds_of_sources_are_one_rule(scene: Scene) -> None:
         ({"listeners": [{"name": "a", "protocol": "tcp", "port": 70000}]}, "listeners[0].port: 70000 is not a port (1-65535)"),
     ],
 )
-def test_bad_input_is_refused_and_nothing_changed(scene: Scene, options: dict[str, object], said: str) -> None:
+def test_bad_input_is_refused_and_nothing_changed(scene: Scene, options: Dict[str, Any], said: str) -> None:
     before = scene.rig.state(scene.host)
     result = scene.allow("api", "xds", **options)
     assert result["failed"] and said in result["msg"]

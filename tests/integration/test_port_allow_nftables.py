@@ -219,6 +219,18 @@ def test_two_firewalls_in_charge_are_both_named(scene: Scene) -> None:
     assert unchanged(before, scene.rig.state(scene.host))
 
 
+def test_iptables_legacy_is_named_though_nft_does_not_show_it(scene: Scene) -> None:
+    if scene.host.run(["iptables-legacy", "-N", "sub"], check=False).returncode:
+        pytest.skip("this kernel has no tables of the old iptables")
+    scene.host.run(["iptables-legacy", "-A", "FORWARD", "-j", "DROP"])
+    assert scene.allow("api")["changed"]
+    scene.host.run(["iptables-legacy", "-A", "sub", "-p", "tcp", "-j", "REJECT"])
+    assert not scene.allow("api")["changed"]
+    scene.host.run(["iptables-legacy", "-A", "INPUT", "-i", "eth0", "-j", "sub"])
+    result = scene.allow("api")
+    assert result["failed"] and "several firewalls filter what comes to this host: nftables and iptables" in result["msg"]
+
+
 def test_iptables_that_filters_nothing_is_in_nobodys_way(scene: Scene) -> None:
     """Docker and Kubernetes leave such tables on most hosts."""
 

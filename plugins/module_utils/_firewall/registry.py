@@ -49,25 +49,43 @@ def _firewalld_runs(effects: Effects) -> bool:
     return effects.query([systemctl, "is-active", "--quiet", "firewalld.service"]).rc == 0
 
 
-def _legacy_tables() -> List[str]:
-    """Tables of the old iptables, which nft does not see, as far as this namespace has loaded any."""
+def _legacy_tables(effects: Effects, enter: Sequence[str]) -> List[str]:
+    """What lists the tables of the old iptables, which nft does not see, as far as the namespace has loaded any."""
     found = []
-    for version, name in (("", "ip"), ("6", "ip6")):
+    for name in ("ip", "ip6"):
+        path = "/proc/self/net/%s_tables_names" % name
         try:
-            tables = _run.read_text("/proc/net/%s_tables_names" % name) or ""
+            tables = effects.query((*enter, "cat", path)).stdout if enter else _run.read_text(path)
         except RunError:
-            tables = ""  # without privilege; nft will say so itself
-        if "filter" in tables.split():
-            found.append("ip%stables-legacy-save" % version)
+            tables = None  # without privilege; nft will say so itself
+        if "filter" in (tables or "").split():
+            found.append("%stables-legacy-save" % name)
     return found
 
 
-def _legacy_tables_filter(effects: Effects) -> bool:
-    for command in _legacy_tables():
+def _legacy_tables_filter(effects: Effects, enter: Sequence[str] = ()) -> Optional[bool]:
+    """Does iptables-legacy refuse anything that comes to this host? None where its tables cannot be listed."""
+    answer: Optional[bool] = False
+    for command in _legacy_tables(effects, enter):
         program = _run.find_program(command)
-        saved = effects.query([program, "-t", "filter"]).stdout if program else ""
-        if re.search(r"^:INPUT (?!ACCEPT)|^-A .*-j (DROP|REJECT)", saved, re.MULTILINE):
+        if program is None:
+            answer = None
+        elif saved_tables_refuse(effects.query((*enter, program, "-t", "filter")).stdout):
             return True
+    return answer
+
+
+def saved_tables_refuse(text: str) -> bool:
+    """Can the chain INPUT of an iptables-save listing drop anything, itself or in a chain that it goes to?"""
+    if re.search(r"^:INPUT DROP\b", text, re.MULTILINE):
+        return True
+    todo, seen = ["INPUT"], {"INPUT"}
+    while todo:
+        rules = re.findall(r"^-A %s(?: .*)? -[jg] (\S+)" % re.escape(todo.pop()), text, re.MULTILINE)
+        if {"DROP", "REJECT", "QUEUE", "NFQUEUE"} & set(rules):
+            return True
+        todo += [name for name in rules if name not in seen]
+        seen.update(rules)
     return False
 
 
@@ -102,10 +120,10 @@ def admissions(
     effects = Effects(check_mode=True)
     try:
         found = Nftables(effects, enter).admissions(listeners, source)
-        legacy = _legacy_tables_filter(effects) if not enter else False
+        legacy = _legacy_tables_filter(effects, enter)
     except (FirewallError, RunError) as error:
         return {listener.name: Admission(UNKNOWN, str(error)) for listener in listeners if listener.allow}
-    if legacy:
-        reason = "iptables-legacy filters as well, and its rules are not read here"
+    if legacy is not False:
+        reason = "iptables-legacy %s as well, and its rules are not read here" % ("filters" if legacy else "may filter")
         found = {name: a if a.state == "dropped" else Admission(UNKNOWN, reason) for name, a in found.items()}
     return found
