@@ -322,7 +322,7 @@ def test_no_listener_of_ss(line: str) -> None:
     ],
 )
 def test_no_listener_of_netstat(line: str) -> None:
-    header = "Active Internet connections (servers and established)\nProto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n"
+    header = "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n"
     assert text.parse_netstat(header + line + "\n").sockets == ()
 
 
