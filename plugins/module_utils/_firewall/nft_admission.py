@@ -344,7 +344,7 @@ class Walk:
             if not isinstance(expression, dict) or not expression:
                 so_far = all_of((so_far, UNCLEAR))
                 continue
-            (kind, value), *_ = expression.items()
+            (kind, value), *_others = expression.items()
             if kind in _VERDICTS:
                 applies = self._can_be_rejected(value) if kind == "reject" else YES
                 yield all_of((so_far, applies)), (_VERDICTS[kind], value)
@@ -518,7 +518,7 @@ def _xt_decides(value: Any, last: bool) -> bool:
 
 
 def _verdict_of(value: Any) -> Tuple[str, Any]:
-    (kind, target), *_ = value.items()
+    (kind, target), *_others = value.items()
     return _VERDICTS.get(kind, "unknown"), target
 
 

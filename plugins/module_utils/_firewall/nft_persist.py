@@ -29,7 +29,7 @@ INCLUDE = 'include "/etc/netports.nf[t]"  # netports: has to be the last line'
 CONFIGURATIONS = ("/etc/sysconfig/nftables.conf", "/etc/nftables.conf", "/etc/nftables.nft")
 _HEADER = "# Written by netports.core.port_allow, which overwrites changes.\n"
 _ENTRY = re.compile(r'^insert rule (\S+) (\S+) (\S+) (.+ comment "%s([^"]+)")$' % re.escape(MARK))
-_INCLUDE_LINE = re.compile(r'^include "[^"]*"\s+# netports:.*\n?', re.MULTILINE)
+_INCLUDE_LINE = re.compile(r'^include "[^"]*"[ \t]+# netports:.*\n?', re.MULTILINE)
 _NO_PERSIST = "Or use persist: false, to change the running firewall only"
 
 

@@ -298,7 +298,7 @@ def parse_own(rule: NftRule) -> Optional[Rule]:
     ports: Optional[Intervals] = None
     sources: Optional[Intervals] = ()
     for expression_ in rule.expr:
-        (kind, value), *_ = expression_.items()
+        (kind, value), *_others = expression_.items()
         if kind in ("counter", "accept"):
             continue
         if kind != "match" or value.get("op") != "==":

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.netports.core.plugins.module_utils._firewall import intervals
+
+SMALL = st.integers(0, 30)
+LISTS = st.lists(st.tuples(SMALL, SMALL).map(lambda pair: (min(pair), max(pair))), max_size=6)
+
+
+def numbers(values):
+    return {number for low, high in values for number in range(low, high + 1)}
+
+
+@given(LISTS, LISTS)
+def test_sets_of_numbers(first, second):
+    one, two = intervals.merged(first), intervals.merged(second)
+    assert numbers(one) == numbers(first)
+    # The only form that a set has: sorted, disjoint, not even adjacent.
+    assert all(a[1] + 1 < b[0] for a, b in zip(one, one[1:]))
+    assert (one == two) == (numbers(first) == numbers(second))
+    assert numbers(intervals.common(one, two)) == numbers(first) & numbers(second)
+    assert numbers(intervals.without(one, two)) == numbers(first) - numbers(second)
+
+
+@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)), st.integers(0, 128))
+def test_networks_agree_with_the_standard_library(address, length):
+    network = ipaddress.ip_network("%s/%d" % (address, min(length, address.max_prefixlen)), strict=False)
+    family, (low, high) = intervals.parse_network(str(network))
+    assert family == "ipv%d" % address.version
+    assert (low, high) == (int(network[0]), int(network[-1]))
+    text = intervals.network_text((low, high), family)
+    assert ipaddress.ip_network(text) == network
+    assert intervals.parse_network(text) == (family, (low, high))
+
+
+def test_what_is_no_network_is_refused_with_what_would_be():
+    cases = {
+        "10.0.0.1/8": "write 10.0.0.0/8 for the network or 10.0.0.1 for the host",
+        "2001:db8::1/32": "write 2001:db8::/32 for the network or 2001:db8::1 for the host",
+        "10.0.0.0/33": "a prefix length, 0-32",
+        "10.0.0.0/": "a prefix length, 0-32",
+        "10.0.0.0/255.0.0.0": "a prefix length, 0-32",
+        "10.1": "neither an IP address nor a network",
+        "host.example.org": "neither an IP address nor a network",
+        "": "neither an IP address nor a network",
+    }
+    for text, said in cases.items():
+        with pytest.raises(ValueError) as caught:
+            intervals.parse_network(text)
+        assert said in str(caught.value)
+
+
+def test_a_mapped_address_is_the_ipv4_client_that_it_stands_for():
+    assert intervals.parse_network("::ffff:10.0.0.1") == intervals.parse_network("10.0.0.1")
+
+
+def test_addresses_that_no_prefix_covers_are_a_range():
+    low, high = intervals.number_of("10.0.0.1"), intervals.number_of("10.0.0.6")
+    assert intervals.network_text((low, high), "ipv4") == "10.0.0.1-10.0.0.6"
