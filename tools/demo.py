@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
@@ -34,7 +33,8 @@ sys.dont_write_bytecode = True  # nothing outside of .venv/ is written
 sys.path[:0] = [str(ROOT), str(COLLECTIONS)]
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: E402
-from tests.lab import ansible, firewall, role_host  # noqa: E402
+from tests.lab import ansible_runs as ansible  # noqa: E402
+from tests.lab import firewall, role_host  # noqa: E402
 from tests.lab.sandbox import SEARCH_PATH, Lab, LabError, Target  # noqa: E402
 from tests.lab.standins import listener as standin  # noqa: E402
 
@@ -103,7 +103,7 @@ class Machine:
     def _ruleset() -> Optional[str]:
         """None where this user may not read it, and so may not change it either."""
         nft = shutil.which("nft", path=SEARCH_PATH)
-        listed = subprocess.run([nft or "nft", "-s", "list", "ruleset"], capture_output=True, text=True)
+        listed = subprocess.run([nft or "nft", "-s", "list", "ruleset"], capture_output=True, text=True, check=False)
         return None if listed.returncode else listed.stdout
 
     @staticmethod

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any, Dict, List, Mapping, Optional
 
-from tests.lab.ansible import COLLECTIONS
+from tests.lab.ansible_runs import COLLECTIONS
 from tests.lab.sandbox import Host
 
 _RUNNER = """

@@ -10,7 +10,8 @@ from typing import Any, Dict, FrozenSet, List, Tuple
 import pytest
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load
-from tests.lab import ansible, firewall
+from tests.lab import ansible_runs as ansible
+from tests.lab import firewall
 from tests.lab.role_host import Admission, RoleHost, admit, to_admit
 from tests.lab.sandbox import FAMILIES, Host, Lab
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
@@ -113,7 +112,7 @@ def ask_again(targets: List[Target], waiting: Dict[int, socket.socket]) -> None:
 
 
 def main() -> None:
-    targets = [(protocol, address, port) for protocol, address, port in json.load(sys.stdin)]
+    targets = [tuple(target) for target in json.load(sys.stdin)]
     json.dump(probe(targets, float(sys.argv[1])), sys.stdout)
 
 

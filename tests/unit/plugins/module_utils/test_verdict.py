@@ -304,7 +304,6 @@ class TestSeveralSockets:
         observed = table("tcp 127.0.0.1:80", "tcp [::]:80 v6only")
         assert [f.verdict for f in judge([admin, public], observed).findings] == ["ok", "ok"]
 
-
     def test_a_port_expected_on_loopback_and_outside_as_envoy_has_its_admin_port(self):
         admin, outer = listener(name="admin", bind="loopback"), listener(name="outer")
         observed = table("tcp 127.0.0.1:80", "tcp 192.0.2.1:80")

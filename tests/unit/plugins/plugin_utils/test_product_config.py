@@ -23,8 +23,9 @@ API = {
 }
 
 
-def applied(listener: dict[str, Any] = API, **given: Any) -> list[dict[str, Any]]:
+def applied(listener: dict[str, Any] | None = None, **given: Any) -> list[dict[str, Any]]:
     """What differs from the listener as written, for each that it becomes."""
+    listener = listener or API
     before = {"bind": "any", "family": "any", "optional": False, **listener}
     return [
         {key: value for key, value in after.items() if before.get(key, "absent") != value}
@@ -32,9 +33,9 @@ def applied(listener: dict[str, Any] = API, **given: Any) -> list[dict[str, Any]
     ]
 
 
-def refusal(listener: dict[str, Any] = API, **given: Any) -> str:
+def refusal(listener: dict[str, Any] | None = None, **given: Any) -> str:
     with pytest.raises(Problem) as caught:
-        apply(listener, parse(given))
+        apply(listener or API, parse(given))
     return str(caught.value)
 
 

@@ -59,8 +59,8 @@ HOST = (
     Real("tcp", "0.0.0.0", 5008, "nobodys"),
 )
 # The terminal listings of ss 6.1 are of another host, a Kuma control plane.
-KUMA = "ss-6.1-lntup-terminal-80.txt"
-OF_THE_HOST = sorted(path.name for path in DATA.glob("*.txt") if path.name not in (KUMA, "netstat-2.10-ltup-names.txt"))
+KUMA = "ss-6.1-lntup-terminal-80.bin"
+OF_THE_HOST = sorted(path.name for path in DATA.iterdir() if path.name not in (KUMA, "netstat-2.10-ltup-names.txt"))
 
 
 def read(name: str) -> str:
