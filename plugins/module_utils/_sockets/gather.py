@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 from ansible_collections.netports.core.plugins.module_utils._socket_table import HIDDEN, UNASKED, SocketTable
-from ansible_collections.netports.core.plugins.module_utils._sockets import namespace as _namespace
 
 # What a source needs is imported when it is used: most hosts need the first one alone, and on a target every module
 # that is imported is compiled anew in each run.
@@ -54,6 +53,8 @@ def find_owners(
 def _inside(namespace: Optional[str], work: Callable[[], _T]) -> _T:
     if namespace is None:
         return work()
+    from ansible_collections.netports.core.plugins.module_utils._sockets import namespace as _namespace
+
     try:
         return _namespace.run_in(namespace, work)
     except _namespace.NamespaceError as problem:

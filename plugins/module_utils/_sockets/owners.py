@@ -196,8 +196,10 @@ class _Search:
             return
         if held.unread:
             self._unread[pid] = held.unread
+        if held.inodes and pid not in self._owners:
+            self._owners[pid] = processes.owner(pid)
         for inode in held.inodes:
-            owner = self._owners.setdefault(pid, processes.owner(pid))
+            owner = self._owners[pid]
             self._holders[inode][pid] = owner
             self.missing.discard(inode)
             if self._may_be_right(owner, self._wanted[inode]):
