@@ -50,7 +50,7 @@ options:
   listeners:
     description:
       - Listeners to use instead of a role of the spec, each with the keys of a listener in the spec.
-      - O(listeners[].name), O(listeners[].protocol) and O(listeners[].port) are required.
+      - C(name), C(protocol) and C(port) are required.
     type: list
     elements: dict
 """

@@ -25,7 +25,10 @@ TAIL = 80
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest) -> Run:
-    """`run(command, cwd=..., env=..., expect=0)` returns the output, or fails the test with its end and the log's path."""
+    """`run(command, cwd=..., env=..., expect=0, show=...)` returns the output.
+
+    Another exit code than `expect` fails the test with the log's path and the last lines, of those that match `show`.
+    """
     name = re.sub(r"[^\w.-]+", "-", request.node.nodeid.split("/")[-1]).strip("-")
     log = ROOT / "tests" / "output" / "gates" / (name + ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def run(request: pytest.FixtureRequest) -> Run:
                     raise
         output = log.read_bytes()[start:].decode(errors="replace")
         if expect is not None and code != expect:
-            tail = "\n".join(output.splitlines()[-TAIL:])
+            tail = "\n".join([line for line in output.splitlines() if re.search(show, line)][-TAIL:])
             pytest.fail("exit code %d, not %d (all of it: %s)\n%s" % (code, expect, log.relative_to(ROOT), tail), pytrace=False)
         return output
 
