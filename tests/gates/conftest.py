@@ -35,7 +35,11 @@ def run(request: pytest.FixtureRequest) -> Run:
     log.write_text("")
 
     def _run(
-        command: Sequence[object], cwd: pathlib.Path = ROOT, env: Optional[Mapping[str, str]] = None, expect: Optional[int] = 0
+        command: Sequence[object],
+        cwd: pathlib.Path = ROOT,
+        env: Optional[Mapping[str, str]] = None,
+        expect: int = 0,
+        show: str = "",
     ) -> str:
         words = [str(word) for word in command]
         with log.open("ab") as stream:
@@ -58,7 +62,7 @@ def run(request: pytest.FixtureRequest) -> Run:
                     os.killpg(process.pid, signal.SIGKILL)
                     raise
         output = log.read_bytes()[start:].decode(errors="replace")
-        if expect is not None and code != expect:
+        if code != expect:
             tail = "\n".join([line for line in output.splitlines() if re.search(show, line)][-TAIL:])
             pytest.fail("exit code %d, not %d (all of it: %s)\n%s" % (code, expect, log.relative_to(ROOT), tail), pytrace=False)
         return output
