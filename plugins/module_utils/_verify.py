@@ -57,8 +57,6 @@ def parse_options(params: Mapping[str, Any], diff: bool = False) -> Options:
         raise Problem("interval", "%s is not a number of seconds above 0" % params["interval"])
     if params["check_firewall"] and params["state"] == _verdict.FREE:
         raise Problem("check_firewall", "goes with state: listening; a free port has nothing to admit")
-    if params["check_firewall"] and params["network_namespace"] is not None:
-        raise Problem("check_firewall", "reads the firewall of the host, not that of network_namespace")
     _verdict.parse_tolerate(params["tolerate"])
     return Options(
         state=params["state"],

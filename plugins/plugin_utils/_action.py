@@ -6,22 +6,45 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import contextlib
+import gc
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.netports.core.plugins.module_utils import _spec_options
-from ansible_collections.netports.core.plugins.module_utils._listener import Problem, parse_listeners
-from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load
-from ansible_collections.netports.core.plugins.plugin_utils._spec_model import SpecError
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.netports.core.plugins.plugin_utils._resolve import Resolution
 
 _SPEC_ARGUMENTS = _spec_options.spec_arguments()
-_ONE_SOURCE = [list(_spec_options.SOURCES)]
+_ROLE_ARGUMENTS = {name: argument for name, argument in _SPEC_ARGUMENTS.items() if name != "listeners"}
 
 
-class SpecAction(ActionBase):
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """For work that makes very many objects and no garbage: reading a spec, parsing a module for shipment.
+
+    Each sweep that they set off over the heap of all of Ansible costs more than what it is done for. Freezing that heap
+    is what Python's documentation advises before a fork, and Ansible forks a worker for every host.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+class SpecAction(ActionBase):  # type: ignore[misc]
     """Hands `module` the task's arguments with the role replaced by its listeners.
 
     A plugin names its `module`, and may look at the prepared arguments in `prepared`.
@@ -32,45 +55,41 @@ class SpecAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        task_vars = task_vars or {}
         try:
             arguments, warnings = self._with_listeners(dict(self._task.args))
-            result = self.prepared(arguments, task_vars)
-        except (Problem, SpecError) as error:
-            raise AnsibleActionFail(str(error)) from None
+            result = self.prepared(arguments, task_vars or {})
+        except Problem as problem:
+            raise AnsibleActionFail(str(problem)) from None
         if warnings:
             result["warnings"] = [*warnings, *result.get("warnings", ())]
         return result
 
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """What to do once the listeners are known: run the module. Problem and SpecError become the task's failure."""
+        """What to do once the listeners are known: run the module. A Problem becomes the task's failure."""
         return self.execute_module(arguments, task_vars)
 
-    def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any], module: str | None = None) -> dict[str, Any]:
         """The result of the module on the host, `async` respected."""
-        result: dict[str, Any] = self._execute_module(
-            module_name=self.module, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
-        )
+        with _no_garbage():
+            result: dict[str, Any] = self._execute_module(
+                module_name=module or self.module,
+                module_args=dict(arguments),
+                task_vars=task_vars,
+                wrap_async=self._task.async_val,
+            )
         return result
 
     def _with_listeners(self, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The arguments for the module, and the warnings of the resolution. Raises Problem or SpecError.
+        """The arguments for the module, and the warnings of the resolution. Raises Problem.
 
         What the other options say is in the listeners; a product's configuration, which may hold secrets, stays here.
         """
         popped = {name: arguments.pop(name, None) for name in _SPEC_ARGUMENTS}
         given = {name: value for name, value in popped.items() if value is not None}
-        checked = validated(given, _SPEC_ARGUMENTS, mutually_exclusive=_ONE_SOURCE, required_one_of=_ONE_SOURCE)
-        if checked["role"] is None:
-            surplus = [name for name in _SPEC_ARGUMENTS if name not in _spec_options.SOURCES and checked[name] is not None]
-            if surplus:
-                raise Problem(surplus[0], "goes with role, not with listeners")
-            parse_listeners(checked["listeners"])
-            return {**arguments, "listeners": checked["listeners"]}, []
-        directories = [self._loader.path_dwim(directory) for directory in checked["spec_dirs"] or ()]
-        spec = _spec_load.load(directories, checked["role"])
-        asked = {name: checked[name] for name in ("version", "conditions", "ports", "product_config")}
-        resolution = _resolve.resolve(spec, checked["role"], **asked)
+        _check_one_source(given)
+        if "listeners" in given:
+            return {**arguments, "listeners": _as_list(given["listeners"])}, []
+        resolution = self._resolved(validated(given, _ROLE_ARGUMENTS))
         arguments.update(
             role=resolution.role,
             version=resolution.version,
@@ -78,6 +97,35 @@ class SpecAction(ActionBase):
             listeners=resolution.listeners,
         )
         return arguments, [*_version_warning(given), *resolution.warnings]
+
+    def _resolved(self, params: dict[str, Any]) -> Resolution:
+        from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model
+
+        directories = [self._loader.path_dwim(directory) for directory in params["spec_dirs"] or ()]
+        asked = {name: params[name] for name in ("version", "conditions", "ports", "product_config")}
+        try:
+            return _resolve.resolve(_spec_load.load(directories, params["role"]), params["role"], **asked)
+        except _spec_model.SpecError as error:
+            raise Problem("", str(error)) from None
+
+
+def _check_one_source(given: dict[str, Any]) -> None:
+    sources = [name for name in _spec_options.SOURCES if name in given]
+    if len(sources) != 1:
+        raise Problem("", "give exactly one of %s" % " and ".join(_spec_options.SOURCES))
+    surplus = [name for name in given if name not in sources]
+    if "listeners" in given and surplus:
+        raise Problem(surplus[0], "goes with role, not with listeners")
+
+
+def _as_list(listeners: Any) -> Any:
+    """KEY=VALUE arguments are text; Ansible would take JSON apart at its commas. The module checks the rest."""
+    if not isinstance(listeners, str):
+        return listeners
+    try:
+        return json.loads(listeners)
+    except ValueError as error:
+        raise Problem("listeners", "is text, and not JSON: %s" % error) from None
 
 
 def _version_warning(given: dict[str, Any]) -> list[str]:
@@ -87,10 +135,29 @@ def _version_warning(given: dict[str, Any]) -> list[str]:
     return ["version: %s was given as a number; quote it, since YAML reads 2.10 as 2.1" % version]
 
 
-def validated(values: dict[str, Any], arguments: dict[str, Any], **rules: Any) -> dict[str, Any]:
+def validated(values: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """The values converted and completed by an argument spec. Raises Problem with all that is wrong."""
-    result = ArgumentSpecValidator(arguments, **rules).validate(values)
+    result = ArgumentSpecValidator(arguments).validate(values)
     if result.error_messages:
         raise Problem("", "; ".join(result.error_messages))
     parameters: dict[str, Any] = result.validated_parameters
     return parameters
+
+
+def _preload() -> None:
+    """Read the spec in the process that forks a worker for each host, so that no worker has to.
+
+    A failure waits for the task that it concerns. An ad hoc command with listeners needs no spec.
+    """
+    if "role" not in (context.CLIARGS.get("module_args") or "role"):
+        return
+    from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: F401
+
+    try:
+        _spec_load.load()
+    except _spec_model.SpecError:
+        pass  # run() meets it again, if its role needs the file at fault
+
+
+with _no_garbage():
+    _preload()

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab import ansible as lab_ansible
-from tests.lab.fixtures import HostPair, lab, lab_host_pair  # noqa: F401
+from tests.lab import ansible_runs as lab_ansible
+from tests.lab.fixtures import HostPair
 from tests.lab.role_host import RoleHost
 from tests.lab.sandbox import HERE, Host, Lab
 
@@ -182,7 +182,8 @@ class TestWithoutPython:
     def test_without_privilege_owners_are_unverifiable(self, served: RoleHost) -> None:
         """A shell that drops its privileges, as of a user without sudo."""
         shell = "ansible_shell_executable=/run/lab/unprivileged-sh"
-        served.host.write("/run/lab/unprivileged-sh", '#!/bin/sh\nexec setpriv --reuid=65530 --clear-groups /bin/sh "$@"\n', 0o755)
+        drop = '#!/bin/sh\nexec setpriv --reuid=65530 --clear-groups /bin/sh "$@"\n'
+        served.host.write("/run/lab/unprivileged-sh", drop, 0o755)
         result = verify(served.host, "--extra-vars", shell, gather="raw")
         assert not result["failed"], result["msg"]
         assert verdicts(result) == dict.fromkeys(ALL_OK, "unverifiable")
@@ -269,8 +270,9 @@ class TestRole:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({}, "one of the following is required: role, listeners"),
-        ({"role": "kuma_zone_cp", "listeners": [WEB]}, "parameters are mutually exclusive: role|listeners"),
+        ({}, "give exactly one of role and listeners"),
+        ({"role": "kuma_zone_cp", "listeners": [WEB]}, "give exactly one of role and listeners"),
+        ("listeners=[{]", "listeners: is text, and not JSON"),
         ({"role": "kuma_zone_pc"}, "did you mean kuma_zone_cp"),
         ({"role": "kuma_zone_cp", "version": "0.1"}, "version: "),
         ({"role": "kuma_zone_cp", "conditions": {"rmp": True}}, "conditions.rmp: is not a condition of kuma"),
@@ -287,7 +289,7 @@ class TestRole:
         ({"listeners": [WEB], "gather": "raw", "check_firewall": True}, "check_firewall: cannot be used with gather: raw"),
     ],
 )
-def test_wrong_options_are_refused_by_name(host: Host, arguments: dict[str, Any], message: str) -> None:
+def test_wrong_options_are_refused_by_name(host: Host, arguments: Any, message: str) -> None:
     run = lab_ansible.module(host, "port_verify", arguments, *NO_PYTHON)  # refused before the host is asked
     assert run.code != 0
     assert message in str(run.result("port_verify")["msg"])
@@ -312,7 +314,7 @@ def test_loop_delegation_and_async(served: RoleHost) -> None:
 def test_raw_evidence_cannot_be_asked_for_in_the_background(host: Host) -> None:
     task = {"netports.core.port_verify": {"listeners": SERVED, "gather": "raw"}, "async": 30, "poll": 1}
     run = lab_ansible.playbook(host, [task])
-    assert run.code != 0 and "async: cannot be used with gather: raw" in run.output
+    assert run.code != 0 and "async: cannot be used with gather: raw or capture" in run.output
 
 
 def test_an_owner_of_wild_name_is_told_right(host: Host) -> None:
@@ -350,3 +352,20 @@ def test_shut_by_the_host_firewall(lab_host_pair: HostPair) -> None:
     result = verify(lab_host_pair.host, check_firewall=True)
     assert result["failed"]
     assert verdicts(result) == {"web": "shut", "admin": "ok", "dns": "shut"}
+
+
+def test_shut_in_a_network_namespace_by_its_own_firewall(lab_host_pair: HostPair) -> None:  # noqa: F811
+    """The host drops; its namespace admits one port and drops the other."""
+    host = lab_host_pair.host
+    host.run(["ip", "netns", "add", "inner"])
+    rules = "table inet f { chain input { type filter hook input priority 0; policy drop; tcp dport 8080 accept; }; }"
+    host.run(["ip", "netns", "exec", "inner", "nft", "-f", "-"], input=rules)
+    other = dict(WEB, name="other", port=8090)
+    host.write("/run/lab/inner.json", json.dumps([WEB, other]))
+    argv = ["ip", "netns", "exec", "inner", sys.executable, str(HERE / "standins" / "listener.py")]
+    process = host.popen([*argv, "--name", "webserver", "--listeners", "/run/lab/inner.json"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    while process.stdout.readline().strip() != "ready":
+        assert process.poll() is None
+    result = verify(host, listeners=[WEB, other], check_firewall=True, network_namespace="inner")
+    assert verdicts(result) == {"web": "ok", "other": "shut"}
