@@ -354,7 +354,7 @@ def test_shut_by_the_host_firewall(lab_host_pair: HostPair) -> None:
     assert verdicts(result) == {"web": "shut", "admin": "ok", "dns": "shut"}
 
 
-def test_shut_in_a_network_namespace_by_its_own_firewall(lab_host_pair: HostPair) -> None:  # noqa: F811
+def test_shut_in_a_network_namespace_by_its_own_firewall(lab_host_pair: HostPair) -> None:
     """The host drops; its namespace admits one port and drops the other."""
     host = lab_host_pair.host
     host.run(["ip", "netns", "add", "inner"])
