@@ -10,16 +10,19 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils import _run
+from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset, registry
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
+from ansible_collections.netports.core.plugins.module_utils._listener import parse_listeners
 from ansible_collections.netports.core.plugins.module_utils._run import Effects
-from tests.lab.sandbox import FAMILIES, HERE, Lab, Target
+from tests.lab.sandbox import FAMILIES, HERE, Host, Lab, Target
 
 PORTS = (1001, 1002, 1003, 1004)
 PROTOCOLS = ("tcp", "udp")
@@ -33,6 +36,7 @@ class Pair:
 
     def __init__(self, lab: Lab) -> None:
         self.host, self.peer = lab.host("host"), lab.host("peer")
+        self.enter = ("nsenter", "--net=/proc/%d/ns/net" % self.host.pid)
         listeners = [
             {"name": "%s-%d" % (protocol, port), "protocol": protocol, "port": port} for protocol in PROTOCOLS for port in PORTS
         ]
@@ -40,12 +44,21 @@ class Pair:
         argv = [sys.executable, str(HERE / "standins" / "listener.py"), "--name", "stand-in", "--listeners", "/run/lab/listeners"]
         self.server = self.host.popen(argv, stdout=subprocess.PIPE)
         assert self.server.stdout is not None
+        self.introduce(self.host, self.peer)
+        self.introduce(self.peer, self.host)
         while self.server.stdout.readline() not in ("ready\n", ""):
             pass
 
+    @staticmethod
+    def introduce(host: Host, other: Host) -> None:
+        """Let the host know the other's link address, which rulesets that drop everything would keep from it."""
+        link = other.run(["ip", "-oneline", "link", "show", "eth0"]).stdout.partition("link/ether ")[2].split()[0]
+        for address in other.addresses:
+            host.run(["ip", "neighbour", "replace", address, "lladdr", link, "dev", "eth0", "nud", "permanent"])
+
     def load(self, ruleset: str) -> nft_ruleset.Ruleset:
         self.host.run(["nft", "-f", "-"], input="flush ruleset\n" + ruleset)
-        return Nftables(Effects(check_mode=True), ["nsenter", "--net=/proc/%d/ns/net" % self.host.pid]).ruleset()
+        return Nftables(Effects(check_mode=True), self.enter).ruleset()
 
     def passed(self) -> Dict[Tuple[str, str, int], bool]:
         """Which packets of the peer reached a socket."""
@@ -126,6 +139,12 @@ FIXED_MATCHES = (
     "ip saddr . tcp dport { 198.51.100.2 . 1001, 10.0.0.1 . 1002 }",
     "meta l4proto . th dport { tcp . 1001, udp . 1003 }",
     "ether type ip",
+    "ip daddr 198.51.100.1",
+    "ip daddr != 198.51.100.1",
+    "ip daddr { 192.0.2.1, 224.0.0.0/4 }",
+    "ip6 daddr 2001:db8:6c61:62::1",
+    "ip6 daddr ff00::/8",
+    "ip saddr 127.0.0.0/8",
     "meta mark 0x7",
     "limit rate over 1000/second burst 1000 packets",
     "limit rate 1000/second burst 1000 packets",
@@ -218,7 +237,7 @@ def test_no_answer_about_a_random_ruleset_is_wrong(pair: Pair) -> None:
 
     # No shrinking: an example is a few lines, and each further one costs a quarter of a second.
     @settings(
-        max_examples=80,
+        max_examples=60,
         deadline=None,
         database=None,
         derandomize=True,
@@ -296,3 +315,65 @@ def test_a_ruleset_made_by_hand(pair: Pair, name: str) -> None:
         for one in family or FAMILIES:
             packet = pair.packet((one, protocol, int(port)), source=False)
             assert nft_admission.judge(read, packet).state == state, (text, one)
+
+
+LISTENERS = [
+    {"name": "open", "protocol": "tcp", "port": 1001, "family": "both"},
+    {"name": "half", "protocol": "tcp", "port": 1002, "family": "both"},
+    {"name": "either", "protocol": "tcp", "port": 1002},
+    {"name": "range", "protocol": "tcp", "port": "1001-1002", "family": "ipv4"},
+    {"name": "gap", "protocol": "tcp", "port": "1001-1003", "family": "ipv4"},
+    {"name": "shut", "protocol": "udp", "port": 1001},
+    {"name": "listed", "protocol": "tcp", "port": 1004, "family": "ipv4"},
+    {"name": "nodeport", "protocol": "tcp", "port": 30001, "seen_as": "nodeport"},
+    {"name": "dynamic", "protocol": "tcp", "port": "dynamic"},
+    {"name": "inside", "protocol": "tcp", "port": 1003, "bind": "loopback"},
+]
+ADMITTING = """table inet filter {
+ chain input {
+  type filter hook input priority 0; policy drop;
+  tcp dport 1001 accept
+  meta nfproto ipv4 tcp dport 1002 accept
+  ip saddr 198.51.100.0/24 tcp dport 1004 accept
+ }
+}
+"""
+
+
+def admissions(pair: Pair, source: Optional[str] = None) -> Dict[str, Admission]:
+    return registry.admissions(parse_listeners(LISTENERS), source=source, enter=pair.enter)
+
+
+def test_what_port_verify_is_told(pair: Pair) -> None:
+    pair.load(ADMITTING)
+    found = admissions(pair)
+    assert {name: one.state for name, one in found.items()} == {
+        "open": "admitted",
+        "half": "dropped",
+        "either": "admitted",
+        "range": "admitted",
+        "gap": "unknown",
+        "shut": "dropped",
+        "listed": "admitted",
+        "nodeport": "unknown",
+        "dynamic": "unknown",
+    }
+    assert "ipv6: the policy drop of chain inet filter input drops new connections" in found["half"].reason
+    assert "not from every source" in found["listed"].reason
+    assert admissions(pair, "198.51.100.2")["listed"] == ("admitted", "")
+    assert admissions(pair, "203.0.113.1")["listed"].state == "dropped"
+    assert admissions(pair, "2001:db8::1")["listed"].state == "unknown"
+    pair.load("")
+    assert {one.state for name, one in admissions(pair).items() if name not in ("nodeport", "dynamic")} == {"unfiltered"}
+
+
+def test_evidence_that_fails_is_no_answer(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.load(ADMITTING)
+    unprivileged = [*pair.enter, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
+    found = registry.admissions(parse_listeners(LISTENERS), enter=unprivileged)
+    assert {one.state for one in found.values()} == {"unknown"}
+    assert "become: true" in found["open"].reason
+    monkeypatch.setattr(_run, "SEARCH_PATH", "/nowhere")
+    found = admissions(pair)
+    assert {one.state for one in found.values()} == {"unknown"}
+    assert "nft is not installed" in found["open"].reason

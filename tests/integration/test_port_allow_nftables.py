@@ -124,9 +124,12 @@ table netdev early {
 """
     nft(scene.host, foreign)
     before = scene.rig.running(scene.host)
-    assert scene.allow("api", persist=False)["changed"]
+    result = scene.allow("api", persist=False)
+    assert result["changed"]
+    # Bans of named sources, whoever made them, are told and left.
+    assert "may be dropped for some sources by rule with handle 2 of chain netdev early in" in result["warnings"][0]
     kept = [line for line in scene.rig.running(scene.host).splitlines() if "netports:" not in line]
-    assert "\n".join(kept) + "\n" == before.replace("expires", "expires")
+    assert "\n".join(kept) + "\n" == before
     assert "netports:custom" not in scene.host.run(["nft", "list", "table", "inet", "theirs"]).stdout
     scene.allow(state="absent", persist=False)
     assert scene.rig.running(scene.host) == before
@@ -234,6 +237,9 @@ def test_iptables_legacy_is_named_though_nft_does_not_show_it(scene: Scene) -> N
 def test_iptables_that_filters_nothing_is_in_nobodys_way(scene: Scene) -> None:
     """Docker and Kubernetes leave such tables on most hosts."""
 
+    # Docker keeps its containers' addresses from the outside like that.
+    scene.host.run(["iptables-nft", "-t", "raw", "-A", "PREROUTING", "-d", "172.17.0.2/32", "!", "-i", "docker0", "-j", "DROP"])
+
     def saved() -> List[str]:
         lines = scene.host.run(["iptables-nft-save"]).stdout.splitlines()
         return [line for line in lines if not line.startswith("#")]  # comments have the time of day
@@ -243,7 +249,8 @@ def test_iptables_that_filters_nothing_is_in_nobodys_way(scene: Scene) -> None:
     )
     scene.host.run(["iptables-nft", "-P", "FORWARD", "DROP"])
     before = saved()
-    assert scene.allow("api")["changed"]
+    result = scene.allow("api")
+    assert result["changed"] and not result["warnings"]
     assert scene.reached() == {"admin", "api"}
     assert saved() == before
 

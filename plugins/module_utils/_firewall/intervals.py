@@ -69,6 +69,13 @@ def whole_family(family: str) -> Intervals:
     return ((0, (1 << BITS[family]) - 1),)
 
 
+def ordinary_addresses(family: str) -> Intervals:
+    """The addresses that packets from and to other hosts have: no loopback, no multicast, none of `this network`."""
+    low, high = (0x01000000, 0xDFFFFFFF) if family == _address.IPV4 else (2, (0xFF << 120) - 1)
+    loopback = ((0x7F000000, 0x7FFFFFFF),) if family == _address.IPV4 else ()
+    return without(((low, high),), loopback)
+
+
 def number_of(address: str) -> int:
     """An IPv4 or IPv6 address as a number. Raises ValueError for anything else."""
     kind = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -276,6 +276,15 @@ def _compared(field: _Numbers, operator: str, right: Any) -> Match:
     return NO if wanted[0] > wanted[1] else _contained(field, (wanted,))
 
 
+def _completed(packet: Packet, ruleset: Ruleset) -> Packet:
+    """With the addresses that it may have where it says none."""
+    if packet.loopback:
+        return packet
+    ordinary = intervals.ordinary_addresses(packet.family)
+    local = intervals.common(ruleset.local.get(packet.family, ()), ordinary)
+    return packet._replace(source=packet.source or ordinary, destination=packet.destination or local or ordinary)
+
+
 class Outcome(NamedTuple):
     """A verdict that the packet may meet, and what the path to it depends on."""
 
@@ -289,7 +298,7 @@ class Walk:
 
     def __init__(self, ruleset: Ruleset, packet: Packet) -> None:
         self.ruleset = ruleset
-        self.packet = packet
+        self.packet = _completed(packet, ruleset)
         self.outcomes: List[Outcome] = []
         # Everything that any verdict on the way depended on.
         self.kinds: Set[str] = set()
@@ -570,7 +579,9 @@ def judge_chain(ruleset: Ruleset, chain: Chain, packet: Packet) -> Tuple[Judgeme
     if not accepting and all(o.verdict == "drop" for o in refusing):
         # The outcome with the fewest conditions is the one that people look for.
         return Judgement("dropped", min(refusing, key=lambda o: len(o.kinds)).where), walk.outcomes
-    if walk.kinds <= _SOURCE_KINDS and all(o.verdict == "drop" for o in refusing):
+    # Refused for some sources alone, or admitted for some sources alone.
+    by_source = all(o.kinds & _SOURCE_KINDS for o in refusing) or walk.kinds <= _SOURCE_KINDS
+    if by_source and all(o.verdict == "drop" for o in refusing):
         return Judgement(PARTIAL, refusing[0].where), walk.outcomes
     return Judgement("unknown", refusing[0].where), walk.outcomes
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_plan, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Request
+from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, ChainKey, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects, FileChange
@@ -113,8 +114,9 @@ def _asked_of_systemd(effects: Effects) -> Tuple[Optional[str], Optional[bool]]:
 class Rehearsal:
     """Loads a configuration as the boot will, where it cannot do harm."""
 
-    def __init__(self, effects: Effects, nft: str) -> None:
+    def __init__(self, effects: Effects, nft: str, local: Mapping[str, Intervals]) -> None:
         self._effects = effects
+        self._local = local
         self._nft = nft
 
     def load(self, text: str) -> Tuple[Optional[Ruleset], str]:
@@ -126,7 +128,7 @@ class Rehearsal:
         answer = self._effects.query([unshare, "--net", "sh", "-c", script, self._nft], text)
         if answer.rc != 0:
             return None, first_error(answer)
-        return nft_ruleset.parse(json.loads(answer.stdout)), ""
+        return nft_ruleset.parse(json.loads(answer.stdout))._replace(local=self._local), ""
 
     def check(self, text: str) -> str:
         """Why the running kernel would refuse the text; empty when it would take it. Loads nothing."""
@@ -140,8 +142,11 @@ def first_error(answer: Answer) -> str:
     return next((line for line in lines if "rror" in line), next((line for line in lines if line), "status %d" % answer.rc))
 
 
-def plan(effects: Effects, nft: str, request: Request, edits: nft_plan.Edits) -> FilesPlan:
-    """The files that have to change so that the next boot agrees with the edits. Raises FirewallError."""
+def plan(effects: Effects, nft: str, request: Request, edits: nft_plan.Edits, local: Mapping[str, Intervals]) -> FilesPlan:
+    """The files that have to change so that the next boot agrees with the edits. Raises FirewallError.
+
+    `local` are the host's own addresses, where rules ask for them.
+    """
     old_text = _run.read_text(OWN_FILE)
     old = parse(old_text or "")
     others = [entry for entry in old if entry.label != request.label and not request.exclusive]
@@ -150,7 +155,7 @@ def plan(effects: Effects, nft: str, request: Request, edits: nft_plan.Edits) ->
     if not edits.placed and len(others) == len(old):
         return FilesPlan((), tuple(_lines(old)), tuple(_lines(old)))
     boot = find_boot(effects)
-    rehearsal = Rehearsal(effects, nft)
+    rehearsal = Rehearsal(effects, nft, local)
     entries, notes = _entries(rehearsal, boot, request, edits)
     new = sorted(others + entries)
     new_text = render(new)

@@ -11,7 +11,7 @@ too without knowing what the operator's file will hold by then. What already sta
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
@@ -186,9 +186,3 @@ def lines(ruleset: Ruleset) -> List[str]:
                 text = nft_ruleset.statement(own, key[0]) if own else '(changed by hand) comment "%s"' % rule.comment
                 result.append("%s: %s" % (" ".join(key), text))
     return result
-
-
-def admits(ruleset: Ruleset, packet: Packet) -> Optional[str]:
-    """None when the packet is admitted from at least some sources, else what refuses it."""
-    judgement = nft_admission.judge(ruleset, packet)
-    return None if judgement.state in ("admitted", nft_admission.PARTIAL) else judgement.reason

@@ -92,12 +92,16 @@ class NftRule(NamedTuple):
 
 
 class Ruleset(NamedTuple):
-    """`flags` has the tables that have any: `dormant`, `owner`. `sets` are sets and maps by (family, table, name)."""
+    """`flags` has the tables that have any: `dormant`, `owner`. `sets` are sets and maps by (family, table, name).
+
+    `local` are the host's own addresses by family, for rules that ask where a packet goes; empty where nobody looked.
+    """
 
     chains: Dict[ChainKey, Chain]
     rules: Dict[ChainKey, List[NftRule]]
     sets: Dict[ChainKey, Mapping[str, Any]]
     flags: Dict[Tuple[str, str], FrozenSet[str]]
+    local: Mapping[str, Intervals] = {}
 
     def base_chains(self, hooks: Iterable[str] = HOOKS) -> List[Chain]:
         """The chains that packets for this host pass, in that order; those of dormant tables are not asked by the kernel."""
@@ -336,6 +340,18 @@ def foreign_owner(ruleset: Ruleset, chain: Chain) -> Optional[str]:
 
 _TABLE_BODY = re.compile(r"^\s+(?:set|map|chain|flowtable|counter|ct|limit|quota|secmark|synproxy)\s", re.MULTILINE)
 _TABLE_FLAGS = re.compile(r"^\s+flags\s+([a-z, ]+)$", re.MULTILINE)
+
+
+_ADDRESS = re.compile(r"^\d+: .*?\sinet6? ([0-9a-f.:]+)", re.MULTILINE)
+
+
+def local_addresses(text: str) -> Dict[str, Intervals]:
+    """The addresses in what `ip -oneline address` prints, by family."""
+    found: Dict[str, List[Interval]] = {}
+    for address in _ADDRESS.findall(text):
+        number = intervals.number_of(address)
+        found.setdefault(family_of(address), []).append((number, number))
+    return {family: intervals.merged(numbers) for family, numbers in found.items()}
 
 
 def flags_from_text(text: str) -> FrozenSet[str]:

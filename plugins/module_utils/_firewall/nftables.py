@@ -62,11 +62,19 @@ class Nftables(Backend):
             ruleset = nft_ruleset.parse(json.loads(answer.stdout))
         except (ValueError, KeyError, TypeError) as error:
             raise FirewallError("cannot read the ruleset: `nft -j list ruleset` printed no usable JSON (%s)" % error) from None
+        if '"daddr"' in answer.stdout:
+            ruleset = ruleset._replace(local=self._local_addresses())
         for table, flags in ruleset.flags.items():
             if not flags <= _KNOWN_FLAGS:
                 listed = self._query("list", "table", *table)
                 ruleset.flags[table] = nft_ruleset.flags_from_text(listed.stdout)
         return ruleset
+
+    def _local_addresses(self) -> Dict[str, intervals.Intervals]:
+        ip = _run.find_program("ip")
+        if ip is None:
+            return {}  # any address then, and rules that ask for one are not certain
+        return nft_ruleset.local_addresses(self.effects.query((*self._enter, ip, "-oneline", "address")).stdout)
 
     def _query(self, *arguments: str) -> Answer:
         return self.effects.query((*self._enter, self._nft, *arguments))
@@ -76,7 +84,7 @@ class Nftables(Backend):
         edits = nft_plan.plan(ruleset, request.label, request.rules, request.exclusive)
         idle = bool(request.rules) and not edits.enforcing
         if request.persist and not idle:
-            files = nft_persist.plan(self.effects, self._nft, request, edits)
+            files = nft_persist.plan(self.effects, self._nft, request, edits, ruleset.local)
         else:
             files = nft_persist.FilesPlan((), (), ())
         after = nft_plan.after(ruleset, edits)
@@ -107,9 +115,12 @@ class Nftables(Backend):
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         details: _Details = plan.details
         packet = _packet_of(connection)
-        if nft_plan.admits(details.ruleset, packet) is not None:
-            return None
-        return nft_plan.admits(nft_plan.after(details.ruleset, details.edits), packet)
+        before = nft_admission.judge(details.ruleset, packet)
+        after = nft_admission.judge(nft_plan.after(details.ruleset, details.edits), packet)
+        # It does come in now, so what is unknown before counts as admitted; what is unknown after does not.
+        admitted = ("admitted", nft_admission.PARTIAL)
+        cut = after.state == "dropped" if before.state == "unknown" else after.state not in admitted
+        return after.reason if cut and before.state != "dropped" else None
 
     def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
         ruleset = self.ruleset()

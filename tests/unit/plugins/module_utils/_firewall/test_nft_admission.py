@@ -127,6 +127,41 @@ def test_lists_of_sources_are_neither_open_nor_shut():
         assert state(allowed, TCP_80._replace(source=source)) == expected
 
 
+def test_what_only_forged_packets_have():
+    """Nearly every firewall drops these, and no client meets it."""
+    forged = [
+        [match(payload("ip", "saddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}}), DROP],
+        [match(payload("ip", "saddr"), {"prefix": {"addr": "224.0.0.0", "len": 3}}), DROP],
+        [match(payload("ip", "daddr"), {"set": ["255.255.255.255", {"prefix": {"addr": "224.0.0.0", "len": 4}}]}), DROP],
+        [match(payload("ip6", "saddr"), "::1"), DROP],
+        [match(payload("ip6", "daddr"), {"prefix": {"addr": "ff00::", "len": 8}}), DROP],
+        [match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False), DROP],
+    ]
+    for family in ("ipv4", "ipv6"):
+        assert state(forged, TCP_80._replace(family=family), policy="accept") == "admitted"
+
+
+def test_the_hosts_own_addresses_decide_about_destinations():
+    rules = [[match(payload("ip", "daddr"), "172.17.0.2"), DROP], [match(payload("ip", "daddr"), "192.0.2.1"), ACCEPT]]
+    read = ruleset(rules)
+    assert nft_admission.judge(read, TCP_80).state == "unknown"
+    text = (
+        "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
+        "2: eth0    inet 192.0.2.1/24 brd 192.0.2.255 scope global eth0\\       valid_lft forever\n"
+        "2: eth0    inet6 2001:db8::1/64 scope global\n"
+    )
+    local = nft_ruleset.local_addresses(text)
+    assert local["ipv6"] == ((intervals.number_of("2001:db8::1"),) * 2,)
+    assert nft_admission.judge(read._replace(local=local), TCP_80).state == "admitted"
+
+
+def test_a_ban_on_one_interface_is_a_ban_of_sources():
+    """As a chain at ingress of a device makes it."""
+    eth0 = match({"meta": {"key": "iifname"}}, "eth0")
+    source = match(payload("ip", "saddr"), "192.0.2.8")
+    assert state([[eth0, source, DROP]], policy="accept") == nft_admission.PARTIAL
+
+
 def test_two_networks_side_by_side_hold_what_neither_holds_alone():
     halves = {"set": [{"prefix": {"addr": "10.0.0.0", "len": 9}}, {"range": ["10.128.0.0", "10.255.255.255"]}]}
     packet = TCP_80._replace(source=(intervals.parse_network("10.0.0.0/8")[1],))

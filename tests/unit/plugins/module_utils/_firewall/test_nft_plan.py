@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_persist, nft_plan, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
+from ansible_collections.netports.core.plugins.module_utils._run import Answer
 
 KEY = ("inet", "filter", "input")
 API = Rule("a", "tcp", ((5678, 5678),), "both")
@@ -146,3 +147,31 @@ def test_our_line_comes_last_and_goes_without_a_trace(text):
     assert nft_persist.attach(attached) == attached
     assert nft_persist.detach(attached).rstrip("\n") == text.rstrip("\n")
     assert nft_persist.attach(attached + "add table inet later\n").endswith(nft_persist.INCLUDE + "\n")
+
+
+class Systemd:
+    """Stands in for the answer of systemctl alone."""
+
+    def __init__(self, stdout):
+        self.stdout = stdout
+
+    def query(self, argv, text=""):
+        return Answer(0, self.stdout, "")
+
+
+SHOWN = "ExecStart={ path=%s ; argv[]=%s ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 }\nUnitFileState=%s\n"
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (SHOWN % ("/usr/sbin/nft", "/usr/sbin/nft -f /etc/nftables.conf", "enabled"), ("/etc/nftables.conf", True)),
+        (SHOWN % ("/sbin/nft", "/sbin/nft -f /etc/sysconfig/nftables.conf", "disabled"), ("/etc/sysconfig/nftables.conf", False)),
+        ("UnitFileState=\n", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_what_the_service_loads(shown, expected, monkeypatch):
+    monkeypatch.setattr(nft_persist.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(nft_persist._run, "find_program", lambda name: "/usr/bin/" + name)
+    assert nft_persist._asked_of_systemd(Systemd(shown)) == expected
