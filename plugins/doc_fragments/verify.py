@@ -23,7 +23,7 @@ options:
   unexpected:
     description:
       - What to do about sockets that listen though no expectation knows their protocol, port and family.
-      - V(report) lists them in RV(unexpected), V(fail) fails for them too.
+      - V(report) lists them in RV(netports.core.port_verify#module:unexpected), V(fail) fails for them too.
       - An unconnected UDP client looks like a listener; see O(tolerate).
     type: str
     choices: [ignore, report, fail]

@@ -44,7 +44,7 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-class SpecAction(ActionBase):  # type: ignore[misc]
+class SpecAction(ActionBase):
     """Hands `module` the task's arguments with the role replaced by its listeners.
 
     A plugin names its `module`, and may look at the prepared arguments in `prepared`.
