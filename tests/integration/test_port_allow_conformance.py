@@ -12,7 +12,14 @@ import pytest
 from tests.integration._firewall_rigs import RIGS, Rig, Scene, texts, unchanged
 from tests.lab.sandbox import FAMILIES, Lab
 
-BOTH_AND_EACH = pytest.mark.parametrize("families", [("ipv4",), ("ipv6",), FAMILIES], ids=["ipv4 only", "ipv6 only", "both"])
+BOTH_AND_EACH = pytest.mark.parametrize(
+    "families",
+    [
+        pytest.param(("ipv4",), id="ipv4 only", marks=pytest.mark.slow),
+        pytest.param(("ipv6",), id="ipv6 only", marks=pytest.mark.slow),
+        pytest.param(FAMILIES, id="both"),
+    ],
+)
 
 
 @pytest.fixture(params=RIGS, ids=lambda rig: rig.backend)

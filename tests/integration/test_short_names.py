@@ -90,6 +90,7 @@ def test_checkout(home: pathlib.Path) -> None:
     uses_every_short_name(ROOT, ROOT, environment(home))
 
 
+@pytest.mark.slow
 def test_installed(home: pathlib.Path, installed: pathlib.Path) -> None:
     env = environment(home)
     expected = ["plugins/action/" + path.name for path in (ROOT / "plugins" / "action").glob("*.py")]
