@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import pathlib
@@ -467,7 +468,10 @@ def test_a_process_that_may_not_be_read_is_no_error_and_leaves_doubt(
     namespace.listen("server", ("tcp", "127.0.0.1", 80))
     monkeypatch.setattr(processes, "held", held)
     monkeypatch.setattr(processes, "sees_everything", lambda: True)
-    assert namespace.owned(["server"])[80].owner_state == HIDDEN
+    table = namespace.gather()
+    found = gather.find_owners(table, {s.inode: ("server",) for s in table.sockets}, namespace.name)
+    assert [s.owner_state for s in found.sockets] == [HIDDEN]
+    assert found.notes == ("owners of 1 sockets were not found: some processes may not be read; become root",)
 
 
 # --- systemd -----------------------------------------------------------------------------------------------------------------
@@ -557,6 +561,23 @@ def test_all_holders_in_the_cgroup_of_a_socket_without_a_look_elsewhere(
     assert sorted(owner.name for owner in found.sockets[0].owners) == ["helper", "service"]
     namespace.close()
     namespace._pids.clear()
+
+
+def test_a_host_that_refuses_netlink_is_read_from_proc(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal is a stand-in; the table is real."""
+    real = socket.socket
+
+    def refuse(family: int = -1, *arguments: Any) -> socket.socket:
+        if family == socket.AF_NETLINK:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return real(family, *arguments)
+
+    namespace.listen("server", ("tcp", "::", 80))
+    monkeypatch.setattr(socket, "socket", refuse)
+    table = namespace.gather()
+    assert table.gathered_by == "proc" and places(table) == {("tcp", "::", 80)}
+    assert table.notes == ("sock_diag: EPERM (Operation not permitted)",)
+    assert [owner.name for owner in namespace.owned(["server"])[80].owners] == ["server"]
 
 
 # --- the sources that fail ---------------------------------------------------------------------------------------------------

@@ -30,12 +30,12 @@ _BUFFER = 1 << 17
 _TIMEOUT = 10.0
 
 
-class NetlinkError(OSError):
-    """The kernel refused a dump, or its answer makes no sense; `str` names the errno."""
+class NetlinkError(Exception):
+    """The kernel refused a dump, or its answer makes no sense; says which errno."""
 
 
 def _refused(number: int) -> NetlinkError:
-    return NetlinkError(number, "%s (%s)" % (errno.errorcode.get(number, "errno %d" % number), os.strerror(number)))
+    return NetlinkError("%s (%s)" % (errno.errorcode.get(number, "errno %d" % number), os.strerror(number)))
 
 
 class Netlink:
@@ -61,9 +61,7 @@ class Netlink:
                 if self._dump_once(kind, request, payloads.append):
                     break
             except socket.timeout:
-                raise NetlinkError(errno.ETIMEDOUT, "ETIMEDOUT (the kernel did not finish the dump)") from None
-            except NetlinkError:
-                raise
+                raise NetlinkError("ETIMEDOUT (the kernel did not finish the dump)") from None
             except OSError as problem:
                 raise _refused(problem.errno or 0) from None
         return payloads
@@ -92,7 +90,7 @@ def _messages(data: bytes, sequence: int) -> Iterator[Tuple[int, int, bytes]]:
     while offset + _HEADER.size <= len(data):
         length, kind, flags, number, _port = _HEADER.unpack_from(data, offset)
         if length < _HEADER.size or offset + length > len(data):
-            raise NetlinkError(errno.EBADMSG, "EBADMSG (a message of %d bytes in %d)" % (length, len(data) - offset))
+            raise NetlinkError("EBADMSG (a message of %d bytes in %d)" % (length, len(data) - offset))
         # What is left of an interrupted dump before carries an older number.
         if number == sequence:
             yield kind, flags, data[offset + _HEADER.size : offset + length]

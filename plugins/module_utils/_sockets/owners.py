@@ -59,13 +59,19 @@ def find(
     kernel = _tunnelled([sockets[inode] for inode in search.missing], inside)
     search.missing -= kernel
     search.everywhere(every)
-    if search.missing and search.all_was_read() and processes.sees_everything():
-        # What closed meanwhile was not the kernel's.
-        present = {s.inode for s in again().sockets}
-        kernel |= {inode for inode in search.missing if inode in present and sockets[inode].uid == 0}
+    notes = table.notes
+    if search.missing:
+        doubt = search.doubt()
+        if not doubt:
+            # What closed meanwhile was not the kernel's.
+            present = {s.inode for s in again().sockets}
+            kernel |= {inode for inode in search.missing if inode in present and sockets[inode].uid == 0}
+        elif search.missing:
+            notes += ("owners of %d sockets were not found: %s" % (len(search.missing), doubt),)
     services = _Services()
     return table._replace(
-        sockets=tuple(_answered(s, search.owners(s.inode), kernel, services) if s.inode in sockets else s for s in table.sockets)
+        sockets=tuple(_answered(s, search.owners(s.inode), kernel, services) if s.inode in sockets else s for s in table.sockets),
+        notes=notes,
     )
 
 
@@ -169,10 +175,15 @@ class _Search:
                 break
             self._look(pid, deep=True)
 
-    def all_was_read(self) -> bool:
-        """Whether every descriptor of every process that can be seen was read, those of new processes too."""
+    def doubt(self) -> str:
+        """Why a process that was not read may hold what is missing; empty when every descriptor of every process was read."""
+        # Processes that started meanwhile may have it from ones that ended.
         self._look_at(processes.pids())
-        return not self._denied and not self._unread and bool(self.missing)
+        if self._denied:
+            return "some processes may not be read; become root"
+        if self._unread:
+            return "%d processes with more than %d descriptors were read in part" % (len(self._unread), processes.SMALL)
+        return "" if processes.sees_everything() else "not all processes of the machine can be seen from here"
 
     def _look_at(self, pids: Sequence[str]) -> None:
         for pid in pids:

@@ -61,7 +61,7 @@ def _socket(
     message: bytes, protocol: str, family: int, name: str, length: int, state: int, devices: Dict[int, str]
 ) -> Optional[_socket_table.Socket]:
     if len(message) < _MESSAGE_SIZE:
-        raise netlink.NetlinkError(0, "a sock_diag message of %d bytes instead of %d" % (len(message), _MESSAGE_SIZE))
+        raise netlink.NetlinkError("a sock_diag message of %d bytes instead of %d" % (len(message), _MESSAGE_SIZE))
     if message[0] != family or message[1] != state:
         return None
     port, remote_port = _PORTS.unpack_from(message, 4)

@@ -60,7 +60,7 @@ HOST = (
 )
 # The terminal listings of ss 6.1 are of another host, a Kuma control plane.
 KUMA = "ss-6.1-lntup-terminal-80.bin"
-OF_THE_HOST = sorted(path.name for path in DATA.iterdir() if path.name not in (KUMA, "netstat-2.10-ltup-names.txt"))
+OF_THE_HOST = sorted(path.name for path in DATA.iterdir() if path.name not in (KUMA, "netstat-2.10-ltup-names.txt", "README.md"))
 
 
 def read(name: str) -> str:
