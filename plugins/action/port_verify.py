@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
-from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction
+from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction, no_garbage, task_may_say
 
 if TYPE_CHECKING:
     from ansible_collections.netports.core.plugins.plugin_utils._raw_sockets import Answer
@@ -64,3 +64,9 @@ def why_no_python(result: Mapping[str, Any]) -> str:
     if not found:
         return ""
     return next(line.strip() for line in said.splitlines() if found.group() in line)
+
+
+if task_may_say("raw") or task_may_say("capture"):
+    # In the process that forks the workers, instead of in each of them.
+    with no_garbage():
+        from ansible_collections.netports.core.plugins.plugin_utils import _verify_text  # noqa: F401

@@ -28,7 +28,7 @@ _ROLE_ARGUMENTS = {name: argument for name, argument in _SPEC_ARGUMENTS.items() 
 
 
 @contextlib.contextmanager
-def _no_garbage() -> Iterator[None]:
+def no_garbage() -> Iterator[None]:
     """For work that makes very many objects and no garbage: reading a spec, parsing a module for shipment.
 
     Each sweep that they set off over the heap of all of Ansible costs more than what it is done for. Freezing that heap
@@ -70,7 +70,7 @@ class SpecAction(ActionBase):
 
     def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any], module: str | None = None) -> dict[str, Any]:
         """The result of the module on the host, `async` respected."""
-        with _no_garbage():
+        with no_garbage():
             result: dict[str, Any] = self._execute_module(
                 module_name=module or self.module,
                 module_args=dict(arguments),
@@ -144,12 +144,17 @@ def validated(values: dict[str, Any], arguments: dict[str, Any]) -> dict[str, An
     return parameters
 
 
+def task_may_say(word: str) -> bool:
+    """Whether tasks of this run may have the word in their arguments: known for an ad hoc command before it forks."""
+    return word in (context.CLIARGS.get("module_args") or word)
+
+
 def _preload() -> None:
     """Read the spec in the process that forks a worker for each host, so that no worker has to.
 
     A failure waits for the task that it concerns. An ad hoc command with listeners needs no spec.
     """
-    if "role" not in (context.CLIARGS.get("module_args") or "role"):
+    if not task_may_say("role"):
         return
     from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: F401
 
@@ -159,5 +164,5 @@ def _preload() -> None:
         pass  # run() meets it again, if its role needs the file at fault
 
 
-with _no_garbage():
+with no_garbage():
     _preload()
