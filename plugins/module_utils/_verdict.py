@@ -22,16 +22,15 @@ Failing verdicts come first because they are certain: whatever the missing evide
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils import _address
-from ansible_collections.netports.core.plugins.module_utils._listener import KERNEL_PROCESS, Listener, Problem, parse_port
+from ansible_collections.netports.core.plugins.module_utils import _address, _coverage, _ownership, _tolerate, _wording
+from ansible_collections.netports.core.plugins.module_utils._listener import KERNEL_PROCESS, Listener
 from ansible_collections.netports.core.plugins.module_utils._socket_table import (
     FOUND,
     HIDDEN,
     KERNEL,
     UNASKED,
-    Owner,
     Socket,
     SocketTable,
 )
@@ -52,23 +51,6 @@ LISTENING = "listening"
 FREE = "free"
 STATES = (LISTENING, FREE)
 UNEXPECTED_MODES = ("ignore", "report", "fail")
-
-_NONE: FrozenSet[str] = frozenset()
-_BOTH = frozenset((_address.IPV4, _address.IPV6))
-_NOWHERE = _address.Reach(_NONE, _NONE)
-
-# Where a socket can be reached from.
-_LOOPBACK = "loopback"
-_SPECIFIC = "specific"
-_WILDCARD = "wildcard"
-_UNKNOWN = "unknown"
-
-# Whose a socket is, against the names of an expectation.
-_RIGHT = "right"
-_FOREIGN = "foreign"
-_UNSEEN = "unseen"
-
-_NO, _MAYBE, _YES = 0, 1, 2
 
 
 class Finding(NamedTuple):
@@ -121,93 +103,8 @@ class _Context(NamedTuple):
         return listener.process if self.check_process else ()
 
 
-# --- text for people ---------------------------------------------------------------------------------------------------------
-
-
-def endpoint(sock: Socket, port: bool = True) -> str:
-    """`0.0.0.0:22`, `[::]%mgmt:22`; an address that netstat cut ends in dots."""
-    address = sock.address + "..." if sock.truncated_address else sock.address
-    text = "[%s]" % address if ":" in address else address
-    if sock.device:
-        text += "%" + sock.device
-    return "%s:%d" % (text, sock.port) if port else text
-
-
-def owner_text(sock: Socket) -> str:
-    """The names of a socket's owners, without process ids so that reports of two runs compare."""
-    if sock.owner_state == KERNEL:
-        return "the kernel"
-    if sock.owner_state == FOUND:
-        return ", ".join(sorted({_owner_name(owner) for owner in sock.owners}))
-    return "an unknown process"
-
-
-def _holders(sockets: Iterable[Socket]) -> str:
-    return ", ".join(sorted({owner_text(sock) for sock in sockets}))
-
-
-def _owner_name(owner: Owner) -> str:
-    return "%s for %s" % (owner.name, "/".join(owner.aliases)) if _is_systemd(owner) and owner.aliases else owner.name
-
-
-def _endpoints(sockets: Iterable[Socket], port: bool = False) -> str:
-    return ", ".join(sorted({endpoint(sock, port) for sock in sockets}))
-
-
-def _family_text(families: Iterable[str]) -> str:
-    return " and ".join({"ipv4": "IPv4", "ipv6": "IPv6"}[family] for family in sorted(families))
-
-
-# --- owners ------------------------------------------------------------------------------------------------------------------
-
-
-def _is_systemd(owner: Owner) -> bool:
-    return owner.pid == 1 and owner.name == "systemd"
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _name_matches(expected: str, seen: str, truncated: Optional[int]) -> bool:
-    """Whether a process called `expected` may be seen as `seen`, a name that the source cuts after `truncated` bytes."""
-    if expected == seen:
-        return True
-    if truncated and len(_bytes(seen)) >= truncated and _bytes(expected)[: len(_bytes(seen))] == _bytes(seen):
-        return True
-    # A process that rewrites its argv[0], as netstat shows it: "nginx: master p", "sshd: /usr/sbin".
-    title, colon, _rest = seen.partition(":")
-    if colon and title.rpartition("/")[2] == expected:
-        return True
-    # An argv[0] with its path: "/usr/sbin/ntpd".
-    return seen.startswith("/") and seen.split(" ")[0].rpartition("/")[2] == expected
-
-
-def owner_matches(expected: str, owner: Owner) -> bool:
-    """Whether a process that is expected under this name may be this owner."""
-    if _name_matches(expected, owner.name, owner.truncated):
-        return True
-    return any(_name_matches(expected, alias, None) for alias in owner.aliases)
-
-
-def _ownership(sock: Socket, process: Sequence[str]) -> str:
-    """Whose the socket is. One right owner suffices: parents (and systemd) keep the sockets of their children."""
-    if not process:
-        return _RIGHT
-    if sock.owner_state == KERNEL:
-        return _RIGHT if KERNEL_PROCESS in process else _FOREIGN
-    if sock.owner_state != FOUND:
-        return _UNSEEN
-    if any(owner_matches(name, owner) for name in process for owner in sock.owners):
-        return _RIGHT
-    # systemd holds it for some service; only the target's own evidence can tell for which (the aliases).
-    if all(_is_systemd(owner) and not owner.aliases for owner in sock.owners):
-        return _UNSEEN
-    return _FOREIGN
-
-
 def _unseen_reason(sockets: Sequence[Socket]) -> str:
-    where = _endpoints(sockets, port=True)
+    where = _wording.endpoints(sockets, port=True)
     states = {sock.owner_state for sock in sockets}
     if HIDDEN in states:
         return "the owner of %s cannot be seen; run with more privilege" % where
@@ -216,122 +113,24 @@ def _unseen_reason(sockets: Sequence[Socket]) -> str:
     return "systemd holds %s, and the evidence does not tell for which service" % where
 
 
-# --- reach -------------------------------------------------------------------------------------------------------------------
-
-
-def _reach(sock: Socket) -> _address.Reach:
-    if not sock.truncated_address:
-        return _address.reach(sock.family, sock.address, sock.v6only)
-    # Too long for netstat's column, so neither a wildcard nor ::1; it can be IPv4-mapped, which is IPv4 to its peers.
-    if sock.family == _address.IPV6 and sock.address.startswith("::ffff:"):
-        return _address.Reach(_NONE, _BOTH)
-    family = frozenset((sock.family,))
-    return _address.Reach(family, family)
-
-
-def _place(sock: Socket, device_asked: Optional[str] = None) -> str:
-    """Where the socket can be reached from. Bound to `lo` is loopback, unless that device is what was asked for."""
-    if sock.device == "lo" and device_asked != "lo":
-        return _LOOPBACK
-    if sock.truncated_address:
-        return _UNKNOWN
-    if _is_loopback(sock):
-        return _LOOPBACK
-    return _WILDCARD if _address.is_wildcard(sock.address) else _SPECIFIC
-
-
-def _is_wildcard(sock: Socket) -> bool:
-    return not sock.truncated_address and _address.is_wildcard(sock.address)
-
-
-def _is_loopback(sock: Socket) -> bool:
-    return not sock.truncated_address and _address.is_loopback(sock.address)
-
-
-def _is_at(sock: Socket, address: str) -> bool:
-    """Bound to the address itself, or to a wildcard (whose families `_reach` tells)."""
-    if sock.truncated_address:
-        return False
-    return _address.is_wildcard(sock.address) or _address.plain(sock.address) == _address.plain(address)
-
-
-def _has_address(listener: Listener) -> bool:
-    return listener.bind not in ("any", "loopback")
-
-
-def _wants_loopback(listener: Listener) -> bool:
-    return listener.bind == "loopback" or (_has_address(listener) and _address.is_loopback(listener.bind))
-
-
-def _wanted(listener: Listener) -> FrozenSet[str]:
-    """The families in question; all of them must be served unless `family` is `any`."""
-    if _has_address(listener):
-        return frozenset((_address.family_of(_address.plain(listener.bind)),))
-    return _BOTH if listener.family in ("any", "both") else frozenset((listener.family,))
-
-
-def _satisfied(listener: Listener, families: FrozenSet[str]) -> bool:
-    wanted = _wanted(listener)
-    return bool(families & wanted) if listener.family == "any" else families >= wanted
-
-
-def _bind_fits(listener: Listener, sock: Socket) -> int:
-    """Whether the socket's address (not its family, not its device) is one where the listener is expected."""
-    place = _place(sock, listener.device)
-    if place == _UNKNOWN:
-        return _MAYBE
-    if listener.bind == "any":
-        fits = place != _LOOPBACK
-    elif listener.bind == "loopback":
-        # Bound to lo and to an address of another interface, it is reached from nowhere.
-        fits = place == _LOOPBACK and (_is_wildcard(sock) or _is_loopback(sock))
-    else:
-        fits = _is_at(sock, listener.bind) and (place == _LOOPBACK) == _address.is_loopback(listener.bind)
-    return _YES if fits else _NO
-
-
-def _coverage(listener: Listener, sock: Socket, table: SocketTable) -> _address.Reach:
-    """The families in which the socket serves the listener, for certain and at the most."""
-    fits = _bind_fits(listener, sock)
-    if fits == _NO:
-        return _NOWHERE
-    reach = _reach(sock)
-    if listener.device is not None and table.knows_device and sock.device != listener.device:
-        return _NOWHERE
-    if fits == _MAYBE or (listener.device is not None and not table.knows_device):
-        return _address.Reach(_NONE, reach.possible)
-    return reach
-
-
-def _union(parts: Iterable[FrozenSet[str]]) -> FrozenSet[str]:
-    return _NONE.union(*parts)
-
-
-def _wider(listener: Listener, sock: Socket) -> bool:
-    """Whether a socket of a listener that is expected on loopback is certainly reachable from outside."""
-    place = _place(sock, listener.device)
-    # Somebody else's specific address beside a loopback address is no business of that address.
-    return place == _WILDCARD or (place == _SPECIFIC and not _has_address(listener))
-
-
 def _by_reach(listener: Listener, sockets: Sequence[Socket], table: SocketTable) -> Tuple[str, str]:
     """`ok`, `unverifiable` or `confined` by where the sockets are bound; the best of them counts in each family."""
-    coverages = [(sock, _coverage(listener, sock, table)) for sock in sockets]
-    if _satisfied(listener, _union(coverage.certain for _sock, coverage in coverages)):
-        wanted = _wanted(listener)
+    coverages = [(sock, _coverage.served_by(listener, sock, table)) for sock in sockets]
+    if _coverage.satisfied(listener, _coverage.union(coverage.certain for _sock, coverage in coverages)):
+        wanted = _coverage.wanted_families(listener)
         return OK, _ok_reason(listener, [sock for sock, coverage in coverages if coverage.certain & wanted])
-    if _satisfied(listener, _union(coverage.possible for _sock, coverage in coverages)):
+    if _coverage.satisfied(listener, _coverage.union(coverage.possible for _sock, coverage in coverages)):
         return UNVERIFIABLE, _unsure_reason(listener, [sock for sock, coverage in coverages if coverage.possible], table)
     return CONFINED, _confined_reason(listener, coverages)
 
 
 def _ok_reason(listener: Listener, serving: Sequence[Socket]) -> str:
     parts = []
-    wildcards = [sock for sock in serving if _is_wildcard(sock)]
+    wildcards = [sock for sock in serving if _coverage.is_wildcard(sock)]
     if listener.bind == "any" and not wildcards:
-        parts.append("on %s alone" % _endpoints(serving))
-    elif _has_address(listener) and wildcards and not _address.is_wildcard(listener.bind):
-        parts.append("covered by %s" % _endpoints(wildcards))
+        parts.append("on %s alone" % _wording.endpoints(serving))
+    elif _coverage.has_address(listener) and wildcards and not _address.is_wildcard(listener.bind):
+        parts.append("covered by %s" % _wording.endpoints(wildcards))
     devices = {sock.device for sock in serving}
     if listener.device is None and None not in devices:
         parts.append("only on device %s" % ", ".join(sorted(device for device in devices if device)))
@@ -339,62 +138,45 @@ def _ok_reason(listener: Listener, serving: Sequence[Socket]) -> str:
 
 
 def _unsure_reason(listener: Listener, possible: Sequence[Socket], table: SocketTable) -> str:
-    cut = [sock for sock in possible if _place(sock, listener.device) == _UNKNOWN]
+    cut = [sock for sock in possible if _coverage.place_of(sock, listener.device) == _coverage.UNKNOWN]
     if cut:
-        return "netstat cut the address %s" % _endpoints(cut)
+        return "netstat cut the address %s" % _wording.endpoints(cut)
     if listener.device is not None and not table.knows_device:
         return "%s does not tell the device that a socket is bound to" % table.gathered_by
-    unsure = [sock for sock in possible if _reach(sock).certain != _reach(sock).possible]
-    return "%s does not tell whether %s takes IPv4 too" % (table.gathered_by, _endpoints(unsure))
+    unsure = [sock for sock in possible if _coverage.reach_of(sock).certain != _coverage.reach_of(sock).possible]
+    return "%s does not tell whether %s takes IPv4 too" % (table.gathered_by, _wording.endpoints(unsure))
 
 
 def _confined_reason(listener: Listener, coverages: Sequence[Tuple[Socket, _address.Reach]]) -> str:
-    served = _union(coverage.possible for _sock, coverage in coverages)
+    served = _coverage.union(coverage.possible for _sock, coverage in coverages)
     if served:
         serving = [sock for sock, coverage in coverages if coverage.possible]
-        missing = _family_text(_wanted(listener) - served)
-        return "only %s is served, %s is missing (%s)" % (_family_text(served), missing, _endpoints(serving))
+        missing = _wording.family_text(_coverage.wanted_families(listener) - served)
+        return "only %s is served, %s is missing (%s)" % (_wording.family_text(served), missing, _wording.endpoints(serving))
     sockets = [sock for sock, _coverage_of in coverages]
-    fitting = [sock for sock in sockets if _bind_fits(listener, sock)]
+    fitting = [sock for sock in sockets if _coverage.bind_fits(listener, sock)]
     if fitting:
         return "bound to %s, not to %s" % (", ".join(sorted({sock.device or "no device" for sock in fitting})), listener.device)
     if listener.bind == "any":
-        return "only on loopback (%s)" % _endpoints(sockets)
-    return "bound to %s, not to %s" % (_endpoints(sockets), listener.bind)
+        return "only on loopback (%s)" % _wording.endpoints(sockets)
+    return "bound to %s, not to %s" % (_wording.endpoints(sockets), listener.bind)
 
 
 # --- verdict on one listener -------------------------------------------------------------------------------------------------
 
 
-def _in_ports(listener: Listener, sock: Socket) -> bool:
-    if sock.protocol != listener.protocol:
-        return False
-    return listener.ports is None or listener.ports[0] <= sock.port <= listener.ports[1]
-
-
-def _fixed(listener: Listener) -> bool:
-    """One certain port, as against a range or a dynamic port out of which any will do."""
-    return listener.ports is not None and listener.ports[0] == listener.ports[1]
-
-
-def _concerns(listener: Listener, sock: Socket, table: SocketTable) -> bool:
-    """Whether a socket on the port is in the listener's place, so that its owner matters."""
-    if not _reach(sock).possible & _wanted(listener):
-        return False
-    if listener.device is not None and table.knows_device:
-        return sock.device == listener.device
-    if not _has_address(listener) or _address.is_wildcard(listener.bind):
-        return True
-    return sock.truncated_address or _is_at(sock, listener.bind)
-
-
 def _meant_by_another(listener: Listener, sock: Socket, context: _Context) -> bool:
     """Whether another fixed expectation names this socket's owner for it (two services that share a port by address)."""
     for other in context.listeners:
-        if other is listener or not _fixed(other) or not _in_ports(other, sock) or not context.process(other):
+        if (
+            other is listener
+            or not _coverage.is_fixed(other)
+            or not _coverage.in_ports(other, sock)
+            or not context.process(other)
+        ):
             continue
-        serves = _coverage(other, sock, context.table).possible & _wanted(other)
-        if serves and _ownership(sock, other.process) == _RIGHT:
+        serves = _coverage.served_by(other, sock, context.table).possible & _coverage.wanted_families(other)
+        if serves and _ownership.ownership(sock, other.process) == _ownership.RIGHT:
             return True
     return False
 
@@ -405,16 +187,18 @@ def _anothers(listener: Listener, sock: Socket, context: _Context) -> bool:
     Two listeners share a number by address (Envoy's admin interface on loopback and on the proxy's own address) or by
     family, or one process has dynamic ports on both. A wildcard is never only another's: it takes loopback too.
     """
-    wanted = _wanted(listener)
-    if _coverage(listener, sock, context.table).possible & wanted or (_is_wildcard(sock) and _reach(sock).possible & wanted):
+    wanted = _coverage.wanted_families(listener)
+    if _coverage.served_by(listener, sock, context.table).possible & wanted or (
+        _coverage.is_wildcard(sock) and _coverage.reach_of(sock).possible & wanted
+    ):
         return False
     return any(
         other is not listener
-        and _fixed(other) == _fixed(listener)
-        and _in_ports(other, sock)
+        and _coverage.is_fixed(other) == _coverage.is_fixed(listener)
+        and _coverage.in_ports(other, sock)
         and (context.process(other) or not other.dynamic)
-        and _ownership(sock, context.process(other)) != _FOREIGN
-        and _coverage(other, sock, context.table).certain & _wanted(other)
+        and _ownership.ownership(sock, context.process(other)) != _ownership.FOREIGN
+        and _coverage.served_by(other, sock, context.table).certain & _coverage.wanted_families(other)
         for other in context.listeners
     )
 
@@ -434,21 +218,27 @@ def _judge_fixed(listener: Listener, context: _Context) -> Finding:
     """A listener on one port: every socket there counts for owner and exposure, the best for reach."""
     table = context.table
     process = context.process(listener)
-    on_port = tuple(sock for sock in table.sockets if _in_ports(listener, sock))
+    on_port = tuple(sock for sock in table.sockets if _coverage.in_ports(listener, sock))
     if not on_port:
         return Finding(listener, *_nothing(listener))
-    foreign = [sock for sock in on_port if _ownership(sock, process) == _FOREIGN]
-    stealing = [sock for sock in foreign if _concerns(listener, sock, table) and not _meant_by_another(listener, sock, context)]
+    foreign = [sock for sock in on_port if _ownership.ownership(sock, process) == _ownership.FOREIGN]
+    stealing = [
+        sock for sock in foreign if _coverage.concerns(listener, sock, table) and not _meant_by_another(listener, sock, context)
+    ]
     if stealing:
-        reason = "%s held by %s, not by %s" % (_endpoints(stealing, port=True), _holders(stealing), " or ".join(process))
+        reason = "%s held by %s, not by %s" % (
+            _wording.endpoints(stealing, port=True),
+            _wording.holders(stealing),
+            " or ".join(process),
+        )
         return Finding(listener, WRONG_OWNER, reason, on_port)
     mine = [sock for sock in on_port if sock not in foreign and not _anothers(listener, sock, context)]
     if not mine:
-        seen = "nothing listens on it but %s, held by %s" % (_endpoints(on_port, port=True), _holders(on_port))
+        seen = "nothing listens on it but %s, held by %s" % (_wording.endpoints(on_port, port=True), _wording.holders(on_port))
         return Finding(listener, *_nothing(listener, seen), sockets=on_port)
-    wider = [sock for sock in mine if _wants_loopback(listener) and _wider(listener, sock)]
+    wider = [sock for sock in mine if _coverage.wants_loopback(listener) and _coverage.wider(listener, sock)]
     if wider:
-        return Finding(listener, EXPOSED, "expected on %s, bound to %s" % (listener.bind, _endpoints(wider)), on_port)
+        return Finding(listener, EXPOSED, "expected on %s, bound to %s" % (listener.bind, _wording.endpoints(wider)), on_port)
     verdict, reason = _by_reach(listener, mine, table)
     if verdict == OK:
         doubt = _doubt(listener, mine, process, table)
@@ -459,21 +249,32 @@ def _judge_fixed(listener: Listener, context: _Context) -> Finding:
 
 def _doubt(listener: Listener, mine: Sequence[Socket], process: Sequence[str], table: SocketTable) -> str:
     """Why a listener that is reached as expected is still not `ok` for certain; empty if it is."""
-    unseen = [sock for sock in mine if _ownership(sock, process) == _UNSEEN and _concerns(listener, sock, table)]
+    unseen = [
+        sock
+        for sock in mine
+        if _ownership.ownership(sock, process) == _ownership.UNSEEN and _coverage.concerns(listener, sock, table)
+    ]
     if unseen:
         return _unseen_reason(unseen)
-    cut = [sock for sock in mine if _wants_loopback(listener) and _place(sock, listener.device) == _UNKNOWN]
-    return "netstat cut the address %s, which may be more than loopback" % _endpoints(cut) if cut else ""
+    cut = [
+        sock
+        for sock in mine
+        if _coverage.wants_loopback(listener) and _coverage.place_of(sock, listener.device) == _coverage.UNKNOWN
+    ]
+    return "netstat cut the address %s, which may be more than loopback" % _wording.endpoints(cut) if cut else ""
 
 
 def _pool(listener: Listener, context: _Context) -> List[Socket]:
     """Sockets that a range or a dynamic port may be: those that no expectation of a fixed port has claimed."""
-    fixed = [other for other in context.listeners if _fixed(other)]
+    fixed = [other for other in context.listeners if _coverage.is_fixed(other)]
     return [
         sock
         for sock in context.table.sockets
-        if _in_ports(listener, sock)
-        and not any(_in_ports(other, sock) and _reach(sock).possible & _wanted(other) for other in fixed)
+        if _coverage.in_ports(listener, sock)
+        and not any(
+            _coverage.in_ports(other, sock) and _coverage.reach_of(sock).possible & _coverage.wanted_families(other)
+            for other in fixed
+        )
     ]
 
 
@@ -485,21 +286,25 @@ def _judge_pool(listener: Listener, context: _Context) -> Finding:
     pool = [
         sock
         for sock in _pool(listener, context)
-        if _reach(sock).possible & _wanted(listener) and not _anothers(listener, sock, context)
+        if _coverage.reach_of(sock).possible & _coverage.wanted_families(listener) and not _anothers(listener, sock, context)
     ]
-    right = tuple(sock for sock in pool if _ownership(sock, process) == _RIGHT)
-    unseen = [sock for sock in pool if _ownership(sock, process) == _UNSEEN]
+    right = tuple(sock for sock in pool if _ownership.ownership(sock, process) == _ownership.RIGHT)
+    unseen = [sock for sock in pool if _ownership.ownership(sock, process) == _ownership.UNSEEN]
     if right:
         verdict, reason = _by_reach(listener, right, context.table)
         if verdict == OK:
-            wanted = _wanted(listener)
-            serving = [sock for sock in right if _coverage(listener, sock, context.table).certain & wanted]
+            wanted = _coverage.wanted_families(listener)
+            serving = [sock for sock in right if _coverage.served_by(listener, sock, context.table).certain & wanted]
             ports = "port %s" % ", ".join(str(port) for port in sorted({sock.port for sock in serving})[:5])
             return Finding(listener, OK, "; ".join(part for part in (ports, reason) if part), right)
         if verdict == UNVERIFIABLE or not unseen:
-            wider = [sock for sock in right if verdict == CONFINED and _wants_loopback(listener) and _wider(listener, sock)]
+            wider = [
+                sock
+                for sock in right
+                if verdict == CONFINED and _coverage.wants_loopback(listener) and _coverage.wider(listener, sock)
+            ]
             if wider:
-                verdict, reason = EXPOSED, "expected on %s, bound to %s" % (listener.bind, _endpoints(wider, port=True))
+                verdict, reason = EXPOSED, "expected on %s, bound to %s" % (listener.bind, _wording.endpoints(wider, port=True))
             return Finding(listener, verdict, reason, right)
     if unseen:
         return Finding(listener, UNVERIFIABLE, _unseen_reason(unseen[:5]), tuple(unseen))
@@ -514,7 +319,7 @@ def _pool_text(listener: Listener) -> str:
 def _judge_listening(listener: Listener, context: _Context) -> Finding:
     if listener.protocol == "ip":
         return Finding(listener, UNVERIFIABLE, "IP protocol %s has no ports and no listening socket" % listener.number)
-    return _judge_fixed(listener, context) if _fixed(listener) else _judge_pool(listener, context)
+    return _judge_fixed(listener, context) if _coverage.is_fixed(listener) else _judge_pool(listener, context)
 
 
 def _judge_admission(finding: Finding, admission: Any) -> Finding:
@@ -534,51 +339,30 @@ def _judge_admission(finding: Finding, admission: Any) -> Finding:
 # --- state: free -------------------------------------------------------------------------------------------------------------
 
 
-def _blocks(listener: Listener, sock: Socket, table: SocketTable) -> int:
-    """Whether a socket on the port makes the listener's own bind fail with EADDRINUSE."""
-    reach = _reach(sock)
-    wanted = _wanted(listener)
-    families = _YES if reach.certain & wanted else _MAYBE if reach.possible & wanted else _NO
-    if listener.bind == "any" or (_has_address(listener) and _address.is_wildcard(listener.bind)):
-        addresses = _YES
-    elif sock.truncated_address:
-        addresses = _MAYBE
-    elif listener.bind == "loopback":
-        addresses = _YES if _is_wildcard(sock) or _is_loopback(sock) else _NO
-    else:
-        addresses = _YES if _is_at(sock, listener.bind) else _NO
-    return min(families, addresses, _devices_clash(listener, sock, table))
-
-
-def _devices_clash(listener: Listener, sock: Socket, table: SocketTable) -> int:
-    """A VRF has ports of its own, an interface has not; which of the two a device is, sockets do not tell."""
-    if sock.device == listener.device:
-        return _MAYBE if listener.device is not None and not table.knows_device else _YES
-    if sock.device is not None and listener.device is not None:
-        return _NO
-    return _YES if "lo" in (sock.device, listener.device) else _MAYBE
-
-
 def _judge_free(listener: Listener, context: _Context) -> Finding:
     if listener.protocol == "ip":
         return Finding(listener, UNVERIFIABLE, "IP protocol %s has no ports" % listener.number)
     if listener.ports is None:
         return Finding(listener, OK, "any free port will do")
-    on_ports = [(sock, _blocks(listener, sock, context.table)) for sock in context.table.sockets if _in_ports(listener, sock)]
-    certain = [sock for sock, blocks in on_ports if blocks == _YES]
-    possible = [sock for sock, blocks in on_ports if blocks != _NO]
+    on_ports = [
+        (sock, _coverage.blocks(listener, sock, context.table))
+        for sock in context.table.sockets
+        if _coverage.in_ports(listener, sock)
+    ]
+    certain = [sock for sock, blocks in on_ports if blocks == _coverage.YES]
+    possible = [sock for sock, blocks in on_ports if blocks != _coverage.NO]
     size = listener.ports[1] - listener.ports[0] + 1
     if len({sock.port for sock in certain}) == size:
         return Finding(listener, TAKEN, _taken_reason(certain, context.process(listener)), tuple(certain))
     if len({sock.port for sock in possible}) == size:
-        reason = "%s held by %s may be in the way" % (_endpoints(possible, port=True), _holders(possible))
+        reason = "%s held by %s may be in the way" % (_wording.endpoints(possible, port=True), _wording.holders(possible))
         return Finding(listener, UNVERIFIABLE, reason, tuple(possible))
     return Finding(listener, OK, "")
 
 
 def _taken_reason(holders: Sequence[Socket], process: Sequence[str]) -> str:
-    reason = "%s held by %s" % (_endpoints(holders[:5], port=True), _holders(holders))
-    if process and all(_ownership(sock, process) == _RIGHT for sock in holders):
+    reason = "%s held by %s" % (_wording.endpoints(holders[:5], port=True), _wording.holders(holders))
+    if process and all(_ownership.ownership(sock, process) == _ownership.RIGHT for sock in holders):
         reason += ", the expected process; is it installed already?"
     return reason
 
@@ -586,61 +370,22 @@ def _taken_reason(holders: Sequence[Socket], process: Sequence[str]) -> str:
 # --- unexpected --------------------------------------------------------------------------------------------------------------
 
 
-def _tolerated_port(text: str) -> Optional[Callable[[Socket], bool]]:
-    protocol, _slash, port = text.partition("/")
-    if protocol not in ("tcp", "udp"):
-        return None
-    ports = parse_port(port)
-    if ports is None:
-        raise Problem("", "'dynamic' cannot be tolerated; name the process or a range of ports")
-    low, high = ports
-    return lambda sock: sock.protocol == protocol and low <= sock.port <= high
-
-
-def _tolerance(text: str) -> Callable[[Socket], bool]:
-    by_port = _tolerated_port(text) if "/" in text else None
-    if by_port is not None:
-        return by_port
-    try:
-        network = _address.parse_network(text)
-    except ValueError:
-        network = None
-    if network is not None:
-        found = network
-        return lambda sock: not sock.truncated_address and _address.in_network(_address.plain(sock.address), found)
-    if "/" in text or not text.strip() or text.strip().isdigit():
-        sentence = "%r is none of: tcp/22, udp/30000-32767, an address or network such as 127.0.0.0/8, a process name" % (text,)
-        raise Problem("", sentence)
-    return lambda sock: any(owner_matches(text, owner) for owner in sock.owners)
-
-
-def parse_tolerate(values: Sequence[str]) -> List[Callable[[Socket], bool]]:
-    """Predicates from `tolerate`: `tcp/22`, `udp/30000-32767`, an address or network, or a process name. Raises Problem."""
-    tolerances = []
-    for index, value in enumerate(values):
-        try:
-            tolerances.append(_tolerance(value))
-        except Problem as problem:
-            raise problem.under("tolerate[%d]" % index) from None
-    return tolerances
-
-
 def _known(sock: Socket, context: _Context) -> bool:
     """Whether some expectation speaks of this socket; a foreign owner on an expected port is that listener's verdict."""
     for listener in context.listeners:
-        if not _in_ports(listener, sock) or not _reach(sock).possible & _wanted(listener):
+        if not _coverage.in_ports(listener, sock) or not _coverage.reach_of(sock).possible & _coverage.wanted_families(listener):
             continue
-        if _fixed(listener):
+        if _coverage.is_fixed(listener):
             return True
         if listener.dynamic and not listener.process:
             continue
-        if _ownership(sock, listener.process) != _FOREIGN:
+        if _ownership.ownership(sock, listener.process) != _ownership.FOREIGN:
             return True
     return False
 
 
 def _unexpected(context: _Context, tolerate: Sequence[str]) -> Tuple[Socket, ...]:
-    tolerances = parse_tolerate(tolerate)
+    tolerances = _tolerate.parse_tolerate(tolerate)
     strangers = [sock for sock in context.table.sockets if not _known(sock, context) and not any(t(sock) for t in tolerances)]
     return tuple(sorted(strangers, key=lambda sock: (sock.protocol, sock.port, sock.family, sock.address, sock.device or "")))
 
@@ -669,10 +414,14 @@ def owners_wanted(
     for listener in listeners:
         if state == FREE:
             for sock in table.sockets:
-                if _in_ports(listener, sock) and _blocks(listener, sock, table) and not listener.dynamic:
+                if _coverage.in_ports(listener, sock) and _coverage.blocks(listener, sock, table) and not listener.dynamic:
                     want(sock, listener.process)
         elif context.process(listener) and listener.protocol != "ip":
-            candidates = [s for s in table.sockets if _in_ports(listener, s)] if _fixed(listener) else _pool(listener, context)
+            candidates = (
+                [s for s in table.sockets if _coverage.in_ports(listener, s)]
+                if _coverage.is_fixed(listener)
+                else _pool(listener, context)
+            )
             for sock in candidates:
                 want(sock, listener.process)
     if unexpected != "ignore":
@@ -721,9 +470,9 @@ def observed_text(sockets: Sequence[Socket], port: bool = False) -> str:
     """What was seen, in a few words: `0.0.0.0, [::] kuma-cp`."""
     if not sockets:
         return "-"
-    where = sorted({endpoint(sock, port) for sock in sockets})
+    where = sorted({_wording.endpoint(sock, port) for sock in sockets})
     text = ", ".join(where[:3]) + (", ..." if len(where) > 3 else "")
-    owners = sorted({owner_text(sock) for sock in sockets if sock.owner_state in (FOUND, KERNEL)})
+    owners = sorted({_wording.owner_text(sock) for sock in sockets if sock.owner_state in (FOUND, KERNEL)})
     return " ".join([text] + [", ".join(owners[:3])] * bool(owners))
 
 
@@ -733,7 +482,7 @@ def report(judgement: Judgement) -> List[str]:
     for finding in judgement.findings:
         listener = finding.listener
         verdict = finding.verdict + (" (optional)" if finding.verdict == ABSENT and listener.optional else "")
-        seen = observed_text(finding.sockets, port=not _fixed(listener))
+        seen = observed_text(finding.sockets, port=not _coverage.is_fixed(listener))
         expected = expected_text(listener, judgement.state)
         rows.append((verdict, listener.name, port_label(listener), expected, seen, finding.reason))
     for sock in judgement.unexpected:

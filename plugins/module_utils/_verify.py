@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils import _verdict
+from ansible_collections.netports.core.plugins.module_utils import _tolerate, _verdict
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 from ansible_collections.netports.core.plugins.module_utils._socket_table import SocketTable
 
@@ -57,7 +57,7 @@ def parse_options(params: Mapping[str, Any], diff: bool = False) -> Options:
         raise Problem("interval", "%s is not a number of seconds above 0" % params["interval"])
     if params["check_firewall"] and params["state"] == _verdict.FREE:
         raise Problem("check_firewall", "goes with state: listening; a free port has nothing to admit")
-    _verdict.parse_tolerate(params["tolerate"])
+    _tolerate.parse_tolerate(params["tolerate"])
     return Options(
         state=params["state"],
         unexpected=params["unexpected"],

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils import _verdict
+from ansible_collections.netports.core.plugins.module_utils import _ownership, _tolerate, _verdict, _wording
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem, parse_listeners
 from ansible_collections.netports.core.plugins.module_utils._socket_table import (
     FOUND,
@@ -250,7 +250,7 @@ def test_wrong_owner_names_both():
     ],
 )
 def test_owner_names(expected, owner, matches):
-    assert _verdict.owner_matches(expected, owner) is matches
+    assert _ownership.owner_matches(expected, owner) is matches
 
 
 def test_systemd_holding_a_socket_for_another_service_is_a_wrong_owner_named_by_the_service():
@@ -457,7 +457,7 @@ class TestUnexpected:
     def found(self, *texts, **options):
         tolerate = options.pop("tolerate", ())
         judgement = judge([listener(process="nginx", **options)], table(*texts), unexpected="fail", tolerate=tolerate)
-        return [_verdict.endpoint(each) for each in judgement.unexpected]
+        return [_wording.endpoint(each) for each in judgement.unexpected]
 
     def test_same_protocol_port_and_family_is_known(self):
         assert self.found("tcp 0.0.0.0:80 nginx", "tcp [::]:80 v6only nginx", "tcp 127.0.0.1:80 thief") == []
@@ -492,7 +492,7 @@ class TestUnexpected:
     )
     def test_nonsense_is_refused_by_place(self, entry):
         with pytest.raises(Problem, match=r"^tolerate\[1\]: "):
-            _verdict.parse_tolerate(["tcp/22", entry])
+            _tolerate.parse_tolerate(["tcp/22", entry])
 
     def test_report_does_not_fail_and_fail_does(self):
         observed = table("tcp 0.0.0.0:80", "tcp 0.0.0.0:22")
@@ -507,7 +507,7 @@ class TestUnexpected:
 class TestOwnersWanted:
     def wanted(self, listeners, *texts, **options):
         observed = table(*texts)
-        by_inode = {each.inode: _verdict.endpoint(each) for each in observed.sockets}
+        by_inode = {each.inode: _wording.endpoint(each) for each in observed.sockets}
         return {
             by_inode[inode]: names
             for inode, names in _verdict.owners_wanted(parse_listeners(listeners), observed, **options).items()
