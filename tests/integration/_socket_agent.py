@@ -4,12 +4,14 @@
 """Opens sockets, reads them back, and knocks, as told by JSON lines; run on a lab host with the collections' path as argument.
 
 Requests: {"open": [[family, address, device, v6only], ...], "port": N} closes what was open and answers with how many
-could be opened; {"gather": METHOD} answers with a socket table; {"connect": [ADDRESS, ...], "port": N} with booleans.
+could be opened; {"gather": METHOD} answers with a socket table; {"connect": [ADDRESS, ...], "port": N} and
+{"bind": [ADDRESS, ...], "port": N} (of a server that shares nothing, IPv6 alone where the address is IPv6) with booleans.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
 import sys
@@ -46,6 +48,19 @@ def connects(address, port):
     return True
 
 
+def binds(address, port):
+    with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)) as server:
+        if ":" in address:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            server.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
+
+
 def gathered(method):
     from ansible_collections.netports.core.plugins.module_utils._sockets import gather
 
@@ -66,6 +81,8 @@ def main():
             answer = len(there)
         elif "gather" in request:
             answer = gathered(request["gather"])
+        elif "bind" in request:
+            answer = [binds(address, request["port"]) for address in request["bind"]]
         else:
             answer = [connects(address, request["port"]) for address in request["connect"]]
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -136,3 +136,27 @@ def test_verdict_agrees_with_connections(agents: Agents, plans: list[Any], expec
         # These know neither v6only nor devices: they may say that they cannot tell, but nothing wrong.
         for method in ("proc", "netstat"):
             assert verdict(method)[0] in (found, "unverifiable"), (method, verdict(method))
+
+
+def _bound_by(expected: dict[str, str]) -> tuple[str, ...]:
+    """The addresses that a server which is told to listen as expected may bind."""
+    families = {"ipv4": ("ipv4",), "ipv6": ("ipv6",)}.get(expected.get("family", "any"), ("ipv4", "ipv6"))
+    if expected["bind"] not in ("any", "loopback"):
+        return (expected["bind"],)
+    if expected["bind"] == "any":
+        return tuple({"ipv4": "0.0.0.0", "ipv6": "::"}[family] for family in families)
+    return tuple(address for family in families for address in {"ipv4": ("127.0.0.1", "127.0.0.2"), "ipv6": ("::1",)}[family])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plans=st.lists(_plans(), max_size=3), expected=st.one_of(_WORDS, _ADDRESSES))
+def test_free_agrees_with_bind(agents: Agents, plans: list[Any], expected: dict[str, str]) -> None:
+    agents.inside.ask(open=plans, port=PORT)
+    listener = parse_listener({"name": "x", "protocol": "tcp", "port": PORT, **expected})
+    in_the_way = not all(agents.inside.ask(bind=_bound_by(expected), port=PORT))
+    event("%s %s" % (expected["bind"], "taken" if in_the_way else "ok"))
+    (finding,) = _verdict.judge([listener], agents.inside.table("sock_diag"), state="free").findings
+    # What is bound to an interface is in the way, what is bound to a VRF is not; a socket does not tell which it is.
+    certain = {"taken"} if in_the_way else {"ok"}
+    allowed = certain | {"unverifiable"} if any(device == "eth0" for _f, _a, device, _v in plans) else certain
+    assert finding.verdict in allowed, finding.reason
