@@ -241,9 +241,9 @@ class TestRole:
         run = lab_ansible.module(host, "port_verify", {"role": "kuma_zone_cp", "version": "99.0"})
         assert any("99.0" in str(warning) for warning in run.result("port_verify")["warnings"])
 
-    def test_a_version_that_yaml_made_a_number_warns(self, host: Host) -> None:
+    def test_a_version_that_yaml_made_a_number_is_refused(self, host: Host) -> None:
         run = lab_ansible.module(host, "port_verify", {"role": "kuma_zone_cp", "version": 2.9})
-        assert any("quote it" in str(warning) for warning in run.result("port_verify")["warnings"])
+        assert run.result("port_verify")["msg"].endswith("version: 2.9 is a number; quote it, since YAML reads 2.10 as 2.1")
 
     def test_the_configuration_of_the_product_stays_on_the_controller(self, host: Host) -> None:
         config = {"env": {"KUMA_STORE_POSTGRES_PASSWORD": "hunter2", "KUMA_API_SERVER_HTTP_PORT": "15681"}}
