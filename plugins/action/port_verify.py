@@ -49,7 +49,7 @@ class ActionModule(SpecAction):
     def _execute(self, line: str) -> Answer:
         from ansible_collections.netports.core.plugins.plugin_utils._raw_sockets import Answer
 
-        answer: dict[str, Any] = self._low_level_execute_command(line)  # type: ignore[no-untyped-call]
+        answer: dict[str, Any] = self._low_level_execute_command(line)
         return Answer(answer["rc"], answer["stdout"], answer["stderr"])
 
 
