@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.root
 def test_it_measures_every_row() -> None:
     command = (sys.executable, str(ROOT / "tests" / "benchmark" / "bench_sockets.py"), "--small", "--pairs", "1")
