@@ -23,7 +23,7 @@ test: ## everything; the summary names what this machine could not cover
 test-fast: ## unit tests, quick integration tests and ruff, in two minutes
 	@tools/setup test
 	@.venv/bin/ruff check --quiet
-	@$(PYTEST) -n2 -m "not slow" --hypothesis-profile=quick tests/unit tests/integration
+	@$(PYTEST) -n3 -m "not slow" --hypothesis-profile=quick tests/unit tests/integration
 
 lint: ## linters alone
 	@tools/setup test
