@@ -132,7 +132,7 @@ def processes_in(namespace: str) -> List[str]:
     return found
 
 
-def gone(namespace: str, seconds: float = 5) -> bool:
+def gone(namespace: str, seconds: float = 30) -> bool:
     end = time.monotonic() + seconds
     while processes_in(namespace) and time.monotonic() < end:
         time.sleep(0.05)
