@@ -10,8 +10,10 @@ library's `ipaddress` costs more to import than a whole run of the verdicts.
 
 from __future__ import annotations
 
-import socket
-from typing import FrozenSet, NamedTuple, Optional, Tuple
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
+
+if TYPE_CHECKING:
+    from typing import FrozenSet, Optional, Tuple
 
 IPV4 = "ipv4"
 IPV6 = "ipv6"

@@ -9,7 +9,11 @@ Pure value types; every source in `_sockets` produces them and `_verdict` judges
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Tuple
+
 
 # Whether the owners of a socket are known.
 UNASKED = "unasked"  # nobody looked yet

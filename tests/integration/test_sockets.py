@@ -22,7 +22,8 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._socket_table import FOUND, HIDDEN, KERNEL, Socket, SocketTable
+from ansible_collections.netports.core.plugins.module_utils import _light
+from ansible_collections.netports.core.plugins.module_utils._socket_table import FOUND, HIDDEN, KERNEL, Owner, Socket, SocketTable
 from ansible_collections.netports.core.plugins.module_utils._sockets import gather, processes
 from tests.conftest import COLLECTIONS
 
@@ -495,7 +496,11 @@ def test_a_socket_that_systemd_holds_for_a_service(
     manager = namespace.process("systemd", body)
     time.sleep(0.1)
     real = processes.owner
-    monkeypatch.setattr(processes, "owner", lambda pid: real(pid)._replace(pid=1) if pid == str(manager) else real(pid))
+
+    def owner(pid: str, expected: Sequence[str] = ()) -> Owner:
+        return real(pid, expected)._replace(pid=1) if pid == str(manager) else real(pid, expected)
+
+    monkeypatch.setattr(processes, "owner", owner)
     found = namespace.owned(["sshd"])[22]
     assert found.owner_state == FOUND
     if service_runs:
@@ -554,15 +559,15 @@ def test_all_holders_in_the_cgroup_of_a_socket_without_a_look_elsewhere(
 
 def test_a_host_that_refuses_netlink_is_read_from_proc(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal is a stand-in; the table is real."""
-    real = socket.socket
+    real = _light.socket.socket
 
-    def refuse(family: int = -1, *arguments: Any) -> socket.socket:
+    def refuse(family: int = -1, *arguments: Any) -> Any:
         if family == socket.AF_NETLINK:
             raise PermissionError(errno.EPERM, "Operation not permitted")
         return real(family, *arguments)
 
     namespace.listen("server", ("tcp", "::", 80))
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(_light.socket, "socket", refuse)
     table = namespace.gather()
     assert table.gathered_by == "proc" and places(table) == {("tcp", "::", 80)}
     assert table.notes == ("sock_diag: EPERM (Operation not permitted)",)

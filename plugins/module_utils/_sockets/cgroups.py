@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, Set, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Dict, List, Set, Tuple
 
 ROOT = 1  # the number of the topmost cgroup, which holds whatever has no cgroup of its own
 _MOUNTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")

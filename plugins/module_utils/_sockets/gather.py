@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
-
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING
 from ansible_collections.netports.core.plugins.module_utils._socket_table import HIDDEN, UNASKED, SocketTable
+
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
+
+    _T = TypeVar("_T")
 
 # What a source needs is imported when it is used: most hosts need the first one alone, and on a target every module
 # that is imported is compiled anew in each run.
 
 AUTO = "auto"
 _COMMAND_TIMEOUT = 120
-
-_T = TypeVar("_T")
 
 
 class GatherError(Exception):

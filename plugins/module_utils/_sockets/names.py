@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Tuple
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Iterable, Tuple
 
 
 def of_title(title: str) -> Tuple[str, ...]:

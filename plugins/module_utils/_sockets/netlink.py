@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
-from typing import Callable, Dict, Iterator, List, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, socket
+
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterator, List, Tuple
 
 NETLINK_ROUTE = 0
 NETLINK_SOCK_DIAG = 4

@@ -23,8 +23,7 @@ read. In any other case it is HIDDEN.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Set, Tuple
-
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING
 from ansible_collections.netports.core.plugins.module_utils._socket_table import (
     FOUND,
     HIDDEN,
@@ -34,6 +33,9 @@ from ansible_collections.netports.core.plugins.module_utils._socket_table import
     SocketTable,
 )
 from ansible_collections.netports.core.plugins.module_utils._sockets import cgroups, processes
+
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Mapping, Sequence, Set, Tuple
 
 _INIT = "1"
 _SYSTEMD = "systemd"
@@ -149,11 +151,13 @@ class _Search:
         if not called:
             return
         likely: Dict[str, List[str]] = {name: [] for name in called}
-        for pid in processes.pids():
-            if not self._open:
+        candidates = processes.Spread(processes.pids())
+        for pid in candidates:
+            if not self._open and not candidates.nearby:
                 break
             name = processes.comm(pid)
             if name in called and pid not in self._read:
+                candidates.found()
                 likely[name].append(pid)
                 self._look(pid)
         self._look_deeper({inode: [pid for name in names for pid in likely[name]] for inode, names in expected.items()})
@@ -207,14 +211,19 @@ class _Search:
             return
         if held.unread:
             self._unread[pid] = held.unread
-        if held.inodes and pid not in self._owners:
-            self._owners[pid] = processes.owner(pid)
         for inode in held.inodes:
-            owner = self._owners[pid]
+            owner = self._owner(pid, self._wanted[inode])
             self._holders[inode][pid] = owner
             self.missing.discard(inode)
             if self._may_be_right(owner, self._wanted[inode]):
                 self._open.discard(inode)
+
+    def _owner(self, pid: str, expected: Sequence[str]) -> Owner:
+        """The process by all its names, unless the first is as expected: what says no more is not read."""
+        known = self._owners.get(pid)
+        if known is None or not known.aliases and known.name not in expected:
+            known = self._owners[pid] = processes.owner(pid, expected)
+        return known
 
     @staticmethod
     def _may_be_right(owner: Owner, expected: Sequence[str]) -> bool:

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-import socket
 import struct
-from typing import Dict, List, Optional
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _socket_table
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, socket
 from ansible_collections.netports.core.plugins.module_utils._sockets import netlink
+
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional
 
 _SOCK_DIAG_BY_FAMILY = 20
 _TCP_LISTEN = 10

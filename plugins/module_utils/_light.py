@@ -1,0 +1,64 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parts of the standard library without what makes them slow to import.
+
+`socket` builds enumerations, and `typing` compiles regular expressions: together they take twice as long as reading the
+listening sockets of a host. For what is imported to read sockets, and for nothing else; there the names of `typing` are
+for the type checker alone.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+__all__ = ["TYPE_CHECKING", "NamedTuple", "socket"]
+
+TYPE_CHECKING = False  # type checkers know it by its name
+
+if TYPE_CHECKING:
+    import socket
+    from typing import Any, Dict, NamedTuple, Tuple
+else:
+    try:
+        # CPython's own part, under the same names; what it lacks (makefile, create_connection) is of no use to netlink.
+        import _socket as socket
+    except ImportError:
+        import socket
+
+    class _Record(tuple):
+        """What named tuples have that is used here."""
+
+        __slots__ = ()
+
+        def __new__(cls, *values: Any, **named: Any) -> _Record:
+            return tuple.__new__(cls, values if len(values) == len(cls._fields) and not named else cls._complete(values, named))
+
+        @classmethod
+        def _complete(cls, values: Tuple[Any, ...], named: Dict[str, Any]) -> Tuple[Any, ...]:
+            given = dict(cls._field_defaults)
+            given.update(zip(cls._fields, values), **named)
+            if len(given) != len(cls._fields) or len(values) > len(cls._fields) or named.keys() & set(cls._fields[: len(values)]):
+                raise TypeError("%s has the fields %s" % (cls.__name__, ", ".join(cls._fields)))
+            try:
+                return tuple([given[field] for field in cls._fields])
+            except KeyError as missing:
+                raise TypeError("%s has the fields %s; missing: %s" % (cls.__name__, ", ".join(cls._fields), missing)) from None
+
+        def _replace(self, **changes: Any) -> _Record:
+            return type(self)(**dict(zip(self._fields, self), **changes))
+
+        def __repr__(self) -> str:
+            return "%s(%s)" % (type(self).__name__, ", ".join("%s=%r" % pair for pair in zip(self._fields, self)))
+
+    class _Maker(type):
+        """Makes of a class with annotated fields a tuple with those fields, and the class's methods."""
+
+        def __new__(mcs, name: str, bases: Tuple[type, ...], body: Dict[str, Any]) -> type:
+            fields = tuple(body.get("__annotations__", ()))
+            defaults = {field: body[field] for field in fields if field in body}
+            getters = {field: property(itemgetter(index)) for index, field in enumerate(fields)}
+            return type(name, (_Record,), dict(body, __slots__=(), _fields=fields, _field_defaults=defaults, **getters))
+
+    NamedTuple = type.__new__(_Maker, "NamedTuple", (), {})
