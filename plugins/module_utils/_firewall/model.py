@@ -18,6 +18,8 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.intervals 
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 
 BOTH = "both"
+# In a listener's `clients` and as an address of `clients`: everybody.
+ANY = "any"
 # What Admission.state says.
 ADMITTED = "admitted"
 DROPPED = "dropped"
@@ -93,7 +95,7 @@ def check_label(label: str) -> str:
 
 
 def parse_clients(clients: Optional[Mapping[str, Any]]) -> Dict[str, List[Tuple[str, intervals.Interval]]]:
-    """Networks by client word. Raises Problem with the path: `clients.kuma_dp[1]: ...`."""
+    """Networks by client word; `any` is every address. Raises Problem with the path: `clients.kuma_dp[1]: ...`."""
     result: Dict[str, List[Tuple[str, intervals.Interval]]] = {}
     for word, values in (clients or {}).items():
         values = [values] if isinstance(values, str) else values
@@ -104,6 +106,9 @@ def parse_clients(clients: Optional[Mapping[str, Any]]) -> Dict[str, List[Tuple[
             path = "clients.%s[%d]" % (word, index)
             if not isinstance(value, str):
                 raise Problem(path, "%r is not an address" % (value,))
+            if value == ANY:
+                networks.extend((family, intervals.whole_family(family)[0]) for family in (IPV4, IPV6))
+                continue
             try:
                 networks.append(intervals.parse_network(value))
             except ValueError as error:
@@ -130,16 +135,21 @@ def numbers_of(listener: Listener) -> Intervals:
 _Sources = Optional[Dict[str, Intervals]]
 
 
+def open_to_all(listener: Listener, clients: Mapping[str, Any]) -> bool:
+    """Whether its clients are everybody by their word alone. Who has the word `any` in `clients` gives it another meaning."""
+    return ANY in listener.clients and ANY not in clients
+
+
 def _sources(listener: Listener, clients: Mapping[str, Any]) -> _Sources:
     """Restricted only when the addresses of every client are known: half a list would lock the others out."""
-    if not listener.clients or any(word not in clients for word in listener.clients):
+    if not listener.clients or open_to_all(listener, clients) or any(word not in clients for word in listener.clients):
         return None
     networks = [network for word in listener.clients for network in clients[word]]
     return {family: intervals.merged(n for f, n in networks if f == family) for family in (IPV4, IPV6)}
 
 
 def _client_warnings(listener: Listener, clients: Mapping[str, Any], sources: _Sources) -> List[str]:
-    if not clients or not listener.clients:
+    if not clients or not listener.clients or open_to_all(listener, clients):
         return []
     if sources is None:
         missing = ", ".join(word for word in listener.clients if word not in clients)

@@ -68,8 +68,16 @@ def test_a_listener_is_restricted_when_all_its_clients_are_known():
     ]
 
 
-def test_everybody_is_no_restriction():
-    assert rules([tcp("a", 1, clients=["x"])], {"x": ["0.0.0.0/0", "::/0"]}) == ["tcp 1 both"]
+@pytest.mark.parametrize("everybody", [["0.0.0.0/0", "::/0"], "any", ["192.0.2.1", "any"]])
+def test_everybody_is_no_restriction(everybody):
+    assert rules([tcp("a", 1, clients=["x"])], {"x": everybody}) == ["tcp 1 both"]
+
+
+def test_a_listener_for_any_needs_no_addresses_of_its_other_clients():
+    listeners = [tcp("a", 1, clients=["x", "any"])]
+    intent = model.intent("label", parse_listeners(listeners), {"x": ["192.0.2.1"]})
+    assert (rules(listeners, {"x": ["192.0.2.1"]}), intent.warnings) == (["tcp 1 both"], ())
+    assert rules(listeners, {"x": ["192.0.2.1"], "any": ["2001:db8::/32"]}) == ["tcp 1 ipv4 192.0.2.1", "tcp 1 ipv6 2001:db8::/32"]
 
 
 def test_nobody_is_no_rule():
