@@ -41,6 +41,13 @@ def why_no_root() -> Optional[str]:
     return None if os.geteuid() == 0 else "needs root"
 
 
+def why_no_machines() -> Optional[str]:
+    """Why hosts with systemd cannot run here; None where they can."""
+    from tests.lab import machine
+
+    return machine.why_not()
+
+
 def why_no_namespaces() -> Optional[str]:
     """Why network namespaces with a firewall cannot be made here; None where they can, as root or as anyone."""
     # Ordinary users often have no sbin in PATH.
@@ -66,7 +73,7 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     for item in items:
         if "integration" in item.path.relative_to(ROOT).parts and item.get_closest_marker("anywhere") is None:
             item.add_marker(pytest.mark.namespaces)
-    for marker, why_not in (("root", why_no_root), ("namespaces", why_no_namespaces)):
+    for marker, why_not in (("root", why_no_root), ("namespaces", why_no_namespaces), ("machines", why_no_machines)):
         needing = [item for item in items if item.get_closest_marker(marker) is not None]
         reason = why_not() if needing else None
         if reason is None:

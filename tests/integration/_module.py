@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import sysconfig
 from typing import Any, Dict, List, Mapping, Optional
 
 from tests.lab.ansible_runs import COLLECTIONS
@@ -22,14 +24,15 @@ importlib.import_module("ansible_collections.netports.core.plugins.modules." + s
 """
 
 
-def command(name: str, options: Mapping[str, Any], check: bool = False) -> List[str]:
-    """The command line that runs the module."""
+def command(name: str, options: Mapping[str, Any], check: bool = False, python: str = sys.executable) -> List[str]:
+    """The command line that runs the module with that Python."""
     arguments = {"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check, "_ansible_diff": True}}
-    return [sys.executable, "-c", _RUNNER, name, json.dumps(arguments)]
+    return [python, "-c", _RUNNER, name, json.dumps(arguments)]
 
 
 def environment(extra: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-    return {"PYTHONPATH": str(COLLECTIONS), **(extra or {})}
+    # ansible.module_utils is plain Python: another Python than the one that it is installed for runs it too.
+    return {"PYTHONPATH": os.pathsep.join([str(COLLECTIONS), sysconfig.get_path("purelib")]), **(extra or {})}
 
 
 def parse(done: subprocess.CompletedProcess[str]) -> Dict[str, Any]:
@@ -48,4 +51,4 @@ def run(
     host: Host, name: str, options: Mapping[str, Any], check: bool = False, env: Optional[Mapping[str, str]] = None
 ) -> Dict[str, Any]:
     """Run the module on the host to its end."""
-    return parse(host.run(command(name, options, check), check=False, env=environment(env)))
+    return parse(host.run(command(name, options, check, host.python), check=False, env=environment(env)))

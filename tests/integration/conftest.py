@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from tests.lab.fixtures import lab, lab_host_pair
+from tests.lab.fixtures import lab, lab_host_pair, machines
 
-__all__ = ["lab", "lab_host_pair"]
+__all__ = ["lab", "lab_host_pair", "machines"]

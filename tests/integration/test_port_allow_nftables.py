@@ -11,7 +11,8 @@ from typing import Any, Dict, List
 import pytest
 
 from tests.integration import _module
-from tests.integration._firewall_rigs import NftablesRig, Scene, listeners, unchanged
+from tests.integration.rigs import Scene, listeners, unchanged
+from tests.integration.rigs.nftables import NftablesRig
 from tests.lab import firewall
 from tests.lab.sandbox import Host, Lab
 
@@ -92,7 +93,7 @@ def test_opens_every_chain_that_would_drop(scene: Scene, name: str) -> None:
     state = scene.rig.state(scene.host)
     assert not scene.allow("api", "low", "dns", "tunnel")["changed"]
     assert unchanged(state, scene.rig.state(scene.host))
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == opened | before
     assert not scene.allow("api", "low", "dns", "tunnel")["changed"]
     scene.allow(state="absent")
@@ -323,7 +324,7 @@ def test_mode_owner_and_link_of_the_configuration_are_kept(scene: Scene) -> None
     assert link.startswith("symbolic link")
     assert main == "regular file 640 65534 65533"
     assert own == "regular file 600 0 0"
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin", "api"}
 
 
@@ -332,10 +333,10 @@ def test_a_configuration_that_grew_below_our_line(scene: Scene) -> None:
     scene.allow("api")
     text = scene.host.path("/etc/nftables.conf").read_text()
     scene.host.write("/etc/nftables.conf", text + "insert rule inet filter input tcp dport 5000-6000 drop")
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin"}
     assert scene.allow("api")["changed"]
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin", "api"}
     assert scene.host.path("/etc/nftables.conf").read_text().count("netports") == 2
 
@@ -352,10 +353,10 @@ def test_files_that_somebody_put_back_are_written_again(scene: Scene, file: str)
     else:
         scene.host.path(file).unlink()
         # The line alone is no error at boot.
-        scene.rig.reboot(scene.host)
+        scene.reboot()
         assert scene.reached() == {"admin"}
     assert scene.allow("api", "dns")["changed"]
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin", "api", "dns"}
 
 
@@ -364,10 +365,10 @@ def test_a_boot_still_works_when_the_operator_drops_a_table(scene: Scene) -> Non
     scene.allow("api")
     text = scene.host.path("/etc/nftables.conf").read_text()
     scene.host.write("/etc/nftables.conf", text.replace("inet filter", "inet renamed"))
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin"}
     assert scene.allow("api")["changed"]
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin", "api"}
 
 
@@ -401,7 +402,7 @@ def test_a_configuration_that_a_namespace_cannot_load_is_checked_in_place(scene:
     result = scene.allow("api")
     assert result["changed"] and any("could not be rehearsed" in note for note in result["notes"])
     assert not scene.allow("api")["changed"]
-    scene.rig.reboot(scene.host)
+    scene.reboot()
     assert scene.reached() == {"admin", "api"}
     # There too, a chain that the configuration lacks is found.
     scene.host.write("/etc/nftables.conf", 'flush ruleset\ntable inet a {\n chain b {\n  iif "eth0" tcp dport 9 accept\n }\n}\n')

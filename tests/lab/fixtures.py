@@ -11,6 +11,7 @@ from typing import Iterator, NamedTuple
 import pytest
 
 from tests.lab import firewall
+from tests.lab.machine import Machines
 from tests.lab.sandbox import Host, Lab
 
 
@@ -34,3 +35,10 @@ def lab_host_pair(lab: Lab) -> HostPair:
     pair = HostPair(lab.host("host"), lab.host("peer"))
     firewall.install(pair.host)
     return pair
+
+
+@pytest.fixture(scope="session")
+def machines() -> Iterator[Machines]:
+    """A network for hosts with systemd, shared by all tests: a peer is kept, a host under test is `renewed`."""
+    with Machines() as made:
+        yield made

@@ -162,6 +162,8 @@ class _Namespaces:
 class Host(_Namespaces):
     """A host of the lab, joined to all others of it; `ipv4` and `ipv6` are its addresses, None where it has none."""
 
+    python = sys.executable  # what runs Python on it
+
     def __init__(self, name: str, pid: int, number: int, families: Sequence[str]) -> None:
         super().__init__(name, pid)
         self.ipv4 = NETWORK_V4 % number if "ipv4" in families else None
@@ -173,7 +175,7 @@ class Host(_Namespaces):
 
     def probe(self, targets: Sequence[Target], seconds: float = 1.0) -> List[str]:
         """What this host finds at each of `targets`: open, refused, filtered or unreachable (standins/prober.py)."""
-        argv = [sys.executable, "-I", "-S", str(HERE / "standins" / "prober.py"), str(seconds)]
+        argv = [self.python, "-I", "-S", str(HERE / "standins" / "prober.py"), str(seconds)]
         found: List[str] = json.loads(self.run(argv, input=json.dumps(targets)).stdout)
         return found
 
@@ -196,9 +198,12 @@ class Host(_Namespaces):
         self.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n")
         # The kernel answers only a few closed UDP ports a second, and a test asks for many at once.
         for setting in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):
-            path = self.path("/proc/sys/net/" + setting)
-            if path.exists():
-                self.run(["sh", "-c", "echo 0 > /proc/sys/net/" + setting])
+            self.sysctl(setting, 0)
+
+    def sysctl(self, setting: str, value: int) -> None:
+        """Set what is /proc/sys/net/`setting` on the host, where its kernel has that."""
+        if self.path("/proc/sys/net/" + setting).exists():
+            self.run(["sh", "-c", "echo %d > /proc/sys/net/%s" % (value, setting)])
 
 
 class Lab:

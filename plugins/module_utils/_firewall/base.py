@@ -26,7 +26,8 @@ class Request(NamedTuple):
 class Plan(NamedTuple):
     """What a request comes to on this host. `details` is the backend's own.
 
-    `persisted`: after it, the next boot brings the same rules.
+    `persisted`: after it, the next boot brings the same rules. `previous`: each label that it changes, with the rules that
+    the label has had; to plan and apply these brings back what was.
     """
 
     changed: bool
@@ -38,6 +39,7 @@ class Plan(NamedTuple):
     warnings: Tuple[str, ...]
     notes: Tuple[str, ...]
     details: Any
+    previous: Tuple[Tuple[str, Tuple[Rule, ...]], ...] = ()
 
 
 class StaleError(Exception):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
@@ -98,6 +98,7 @@ class Nftables(Backend):
             warnings=edits.warnings + files.warnings,
             notes=edits.notes + files.notes,
             details=_Details(ruleset, edits, files),
+            previous=tuple(_previous(ruleset, request)),
         )
 
     def apply(self, plan: Plan) -> None:
@@ -148,6 +149,18 @@ def _described(placed: Sequence[Tuple[ChainKey, model.Rule]]) -> List[Dict[str, 
     for key, rule in placed:
         chains.setdefault(rule, []).append(" ".join(key))
     return [dict(rule.as_dict(), chains=names) for rule, names in chains.items()]
+
+
+def _previous(ruleset: Ruleset, request: Request) -> Iterator[Tuple[str, Tuple[model.Rule, ...]]]:
+    """The label and, when it is to be the only one, all others, with the rules that they have."""
+    rules: Dict[str, List[model.Rule]] = {request.label: []}
+    for marked in ruleset.marked():
+        own = nft_ruleset.parse_own(marked)
+        if own is not None and (request.exclusive or own.label == request.label):
+            known = rules.setdefault(own.label, [])
+            known.extend([own] if own not in known else [])
+    for label, had in rules.items():
+        yield label, tuple(had)
 
 
 def _text(running: Sequence[str], saved: Sequence[str]) -> str:

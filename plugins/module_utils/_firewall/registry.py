@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_plan, nft_ruleset
@@ -20,7 +20,14 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Lis
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 AUTO = "auto"
-BACKENDS = {Nftables.name: Nftables}
+
+
+def _nftables(effects: Effects) -> Backend:
+    return Nftables(effects)
+
+
+# Each is imported when it is chosen: on a target, what is imported is compiled anew in each run.
+BACKENDS: Dict[str, Callable[[Effects], Backend]] = {"nftables": _nftables}
 
 
 def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:

@@ -1,60 +1,58 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Firewalls of the hosts under test, one rig a backend of port_allow; the conformance suite runs on each of them."""
+"""Firewalls of the hosts under test, one file a rig; the conformance suite runs on each of them.
+
+A rig is any class of a module here that derives from Rig and names a `backend`: there is no list to keep.
+"""
 
 from __future__ import annotations
 
 import abc
+import importlib
 import json
+import pkgutil
 import subprocess
-import sys
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from tests.integration import _module
-from tests.lab import firewall
+from tests.lab.machine import Machine
 from tests.lab.sandbox import HERE, Host, Target
 
 
 class Rig(abc.ABC):
     """A kind of firewall: drops all but SSH to start with."""
 
-    backend: str
+    backend: str  # of port_allow
+    name: str = ""  # where one backend has several rigs
+    machines = False  # whether it needs hosts with systemd
+    watched: Sequence[str] = ("/etc",)  # the directories with what port_allow may change
 
     @abc.abstractmethod
     def install(self, host: Host) -> None:
         """Default drop with SSH admitted, running and for the next boot."""
 
-    @abc.abstractmethod
     def reboot(self, host: Host) -> None:
         """Load what the next boot would load."""
+        if not isinstance(host, Machine):
+            raise NotImplementedError("%s says how its rules are loaded at boot" % type(self).__name__)
+        host.reboot()
 
     @abc.abstractmethod
     def running(self, host: Host) -> str:
         """All rules in the kernel, whoever made them."""
 
     def state(self, host: Host) -> Dict[str, str]:
-        """Everything that port_allow may change: the rules, and every file under /etc with its times."""
-        files = host.run(["find", "/etc", "-type", "f", "-printf", "%p %T@ %m %u %g %s\\n"]).stdout
+        """Everything that port_allow may change: the rules, and every file with its times."""
+        files = host.run(["find", *self.watched, "-type", "f", "-printf", "%p %T@ %m %u %g %s\\n"]).stdout
         return {"rules": self.running(host), "files": "\n".join(sorted(files.splitlines()))}
 
+    def contents(self, host: Host) -> Tuple[str, str]:
+        """The rules, and what is in every file, however often it was written."""
+        files = host.run(["find", *self.watched, "-type", "f", "-exec", "sha256sum", "{}", "+"]).stdout
+        return self.running(host), "\n".join(sorted(files.splitlines()))
 
-class NftablesRig(Rig):
-    backend = "nftables"
-
-    def install(self, host: Host) -> None:
-        firewall.install(host)
-
-    def reboot(self, host: Host) -> None:
-        firewall.load(host)
-
-    def running(self, host: Host) -> str:
-        # With handles: a rule that is taken away and put back is a change.
-        return host.run(["nft", "-a", "-s", "list", "ruleset"]).stdout
-
-
-RIGS: List[Rig] = [NftablesRig()]
 
 # What the hosts answer on. `admin` stands for what the operator has opened.
 SERVED: List[Dict[str, Any]] = [
@@ -79,18 +77,32 @@ class Scene:
 
     def __init__(self, rig: Rig, host: Host, peer: Host) -> None:
         self.rig, self.host, self.peer = rig, host, peer
-        host.write("/run/lab/listeners", json.dumps(SERVED))
-        argv = [sys.executable, str(HERE / "standins" / "listener.py"), "--name", "stand-in", "--listeners", "/run/lab/listeners"]
-        stack = "dual" if len(host.addresses) == 2 else "ipv4" if host.ipv4 else "ipv6"
-        self.server = host.popen([*argv, "--stack", stack], stdout=subprocess.PIPE)
+        self._serve()
+        rig.install(host)
+        self._forget_fast()
+
+    def _serve(self) -> None:
+        self.host.write("/run/lab/listeners", json.dumps(SERVED))
+        argv = [self.host.python, str(HERE / "standins" / "listener.py")]
+        argv += ["--name", "stand-in", "--listeners", "/run/lab/listeners"]
+        stack = "dual" if len(self.host.addresses) == 2 else "ipv4" if self.host.ipv4 else "ipv6"
+        self.server = self.host.popen([*argv, "--stack", stack], stdout=subprocess.PIPE)
         assert self.server.stdout is not None
         line = self.server.stdout.readline()
         while line != "ready\n":
             assert line, "the listeners did not start"
             line = self.server.stdout.readline()
-        rig.install(host)
-        # IP protocols have no ports, so that conntrack takes every packet of one peer for the same connection: forget fast.
-        host.run(["sh", "-c", "echo 1 > /proc/sys/net/netfilter/nf_conntrack_generic_timeout"])
+
+    def _forget_fast(self) -> None:
+        # IP protocols have no ports, so that conntrack takes every packet of one peer for the same connection.
+        self.host.sysctl("netfilter/nf_conntrack_generic_timeout", 1)
+
+    def reboot(self) -> None:
+        """Boot the host, or what comes to the same for its firewall."""
+        self.rig.reboot(self.host)
+        if isinstance(self.host, Machine):
+            self._serve()
+            self._forget_fast()
 
     def allow(
         self,
@@ -101,13 +113,13 @@ class Scene:
         **options: Any,
     ) -> Dict[str, Any]:
         """Run port_allow for some of SERVED; `wrapper` is a shell script that runs "$@"."""
-        argv = _module.command("port_allow", {"listeners": listeners(*names), **options}, check)
+        argv = _module.command("port_allow", {"listeners": listeners(*names), **options}, check, self.host.python)
         argv = ["sh", "-c", wrapper, "sh", *argv] if wrapper else argv
         return _module.parse(self.host.run(argv, check=False, env=_module.environment(env)))
 
     def start(self, *names: str, wrapper: Optional[str] = None, **options: Any) -> subprocess.Popen[str]:
         """Start port_allow and do not wait."""
-        argv = _module.command("port_allow", {"listeners": listeners(*names), **options})
+        argv = _module.command("port_allow", {"listeners": listeners(*names), **options}, False, self.host.python)
         argv = ["sh", "-c", wrapper, "sh", *argv] if wrapper else argv
         return self.host.popen(argv, env=_module.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -146,3 +158,13 @@ def texts(rules: Sequence[Mapping[str, Any]]) -> Set[str]:
     return {
         " ".join([rule["protocol"], ",".join(rule["ports"]), rule["family"], ",".join(rule["sources"])]).strip() for rule in rules
     }
+
+
+def discovered() -> List[Rig]:
+    """One rig of every kind."""
+    rigs: List[Rig] = []
+    for module in pkgutil.iter_modules(__path__):
+        found = vars(importlib.import_module("%s.%s" % (__name__, module.name))).values()
+        kinds = [kind for kind in found if isinstance(kind, type) and issubclass(kind, Rig) and hasattr(kind, "backend")]
+        rigs += [kind() for kind in kinds]
+    return rigs
