@@ -9,9 +9,9 @@ what depends on a MAYBE is kept apart by what it depends on: the source, the int
 that is not understood is a MAYBE, never a guess.
 
 Taken as given, because an ordinary first packet of a client is like that: the connection is new and not translated, the
-packet is no broadcast, a route back to the source exists, TCP comes from a port above 1023 with SYN alone, and no rate
-limit, quota or connection count is exceeded. Translation before INPUT (nat chains) is not followed: the port of the
-packet is the port that INPUT sees.
+packet is no broadcast and has no extension headers, a route back to the source exists, TCP comes from a port above 1023
+with SYN alone, and no rate limit, quota or connection count is exceeded. Translation before INPUT (nat chains) is not
+followed: the port of the packet is the port that INPUT sees.
 """
 
 from __future__ import annotations
@@ -192,6 +192,8 @@ def _field(left: Any, packet: Packet) -> Any:
         return _ct_field(left["ct"])
     if isinstance(left.get("fib"), dict):
         return _fib_field(left["fib"])
+    if isinstance(left.get("exthdr"), dict):
+        return _Words("missing") if "field" not in left["exthdr"] else False
     if "&" in left and isinstance(left["&"], list) and len(left["&"]) == 2:
         inner, mask = left["&"]
         flags = _flag_words(mask)
@@ -236,8 +238,8 @@ def _contained(field: _Numbers, right: Intervals) -> Match:
 
 
 def _word_matches(field: _Words, value: Any) -> Match:
-    if isinstance(value, bool) and field.word == "exists":
-        return YES if value else NO
+    if isinstance(value, bool) and field.word in ("exists", "missing"):
+        return YES if value is (field.word == "exists") else NO
     if not isinstance(value, (str, int)):
         return UNCLEAR
     word = str(value)
@@ -302,7 +304,8 @@ class Walk:
         self.outcomes: List[Outcome] = []
         # Everything that any verdict on the way depended on.
         self.kinds: Set[str] = set()
-        self._filled_by_packets: Optional[Set[Tuple[str, str, str]]] = None
+        self._filled_by_packets: Optional[Set[ChainKey]] = None
+        self._untracked: Optional[bool] = None
 
     def base_chain(self, chain: Chain) -> None:
         """Collect the outcomes of one base chain, its policy included."""
@@ -379,6 +382,8 @@ class Walk:
     def _statement(self, kind: str, value: Any, chain: ChainKey) -> Match:
         if kind == "match":
             return self._match(value, chain)
+        if kind == "any":  # what iptables can say in one match and nft cannot
+            return any_of(self._match(inner["match"], chain) for inner in value)
         if not self._has_fields_of(value):
             return NO
         if kind in _NO_EFFECT or (kind == "xt" and isinstance(value, dict) and value.get("type") == "target"):
@@ -401,6 +406,8 @@ class Walk:
 
     def _match(self, value: Mapping[str, Any], chain: ChainKey) -> Match:
         left, right, operator = value.get("left"), value.get("right"), value.get("op")
+        if isinstance(left, dict) and "ct" in left and self._may_be_untracked():
+            return UNCLEAR
         if isinstance(left, dict) and "concat" in left:
             return self._concatenation(left["concat"], right, operator, chain)
         field = _field(left, self.packet)
@@ -432,7 +439,7 @@ class Walk:
             return sorted(_flag_words(right) or ()) or None
         if not (isinstance(right, str) and right.startswith("@")):
             return nft_ruleset.elements(right)
-        key = (chain[0], chain[1], right[1:])
+        key = nft_ruleset.set_key(chain, right)
         if key not in self.ruleset.sets or key in self._dynamic():
             return None
         return nft_ruleset.elements(self.ruleset.sets[key].get("elem") or [])
@@ -441,6 +448,24 @@ class Walk:
         if self._filled_by_packets is None:
             self._filled_by_packets = set(_filled_by_packets(self.ruleset))
         return self._filled_by_packets
+
+    def _may_be_untracked(self) -> bool:
+        """Could a rule exempt the packet from connection tracking, so that it is not new?"""
+        if self._untracked is None:
+            self._untracked = False  # what such a rule itself asks of the connection is answered as if there were none
+            rules = (rule for rules in self.ruleset.rules.values() for rule in rules)
+            self._untracked = any(self._exempts(rule) for rule in rules)
+        return self._untracked
+
+    def _exempts(self, rule: NftRule) -> bool:
+        if self.packet.family not in nft_ruleset.TABLE_FAMILIES.get(rule.chain[0], ()):
+            return False
+        kinds = [kind for expression in rule.expr if isinstance(expression, dict) for kind in expression]
+        if "notrack" not in kinds:
+            return False
+        before = [expression for expression in rule.expr[: kinds.index("notrack")] if isinstance(expression, dict)]
+        matches = (self._statement(kind, value, rule.chain) for expression in before for kind, value in expression.items())
+        return all_of(matches).holds is not False
 
     def _concatenation(self, parts: Sequence[Any], right: Any, operator: Optional[str], chain: ChainKey) -> Match:
         fields = [_field(part, self.packet) for part in parts]
@@ -515,7 +540,32 @@ _NO_EFFECT = frozenset(
 
 # Extensions of iptables that change or log a packet and let it go on.
 _XT_NO_VERDICT = frozenset(
-    ("LOG", "NFLOG", "MARK", "CONNMARK", "TCPMSS", "CT", "CHECKSUM", "CLASSIFY", "DSCP", "SET", "TRACE", "TOS")
+    (
+        "AUDIT",
+        "CHECKSUM",
+        "CLASSIFY",
+        "CONNMARK",
+        "CONNSECMARK",
+        "CT",
+        "DSCP",
+        "ECN",
+        "HL",
+        "IDLETIMER",
+        "LED",
+        "LOG",
+        "MARK",
+        "NFLOG",
+        "RATEEST",
+        "SECMARK",
+        "SET",
+        "TCPMSS",
+        "TCPOPTSTRIP",
+        "TEE",
+        "TOS",
+        "TRACE",
+        "TTL",
+        "ULOG",
+    )
 )
 
 
@@ -555,7 +605,7 @@ def _filled_by_packets(ruleset: Ruleset) -> Iterator[ChainKey]:
             for expression in rule.expr:
                 value = expression.get("set") if isinstance(expression, dict) else None
                 if isinstance(value, dict) and isinstance(value.get("set"), str):
-                    yield rule.chain[0], rule.chain[1], value["set"].lstrip("@")
+                    yield nft_ruleset.set_key(rule.chain, value["set"])
 
 
 class Judgement(NamedTuple):

@@ -25,6 +25,10 @@ TABLE_FAMILIES = {"inet": (IPV4, IPV6), "ip": (IPV4,), "ip6": (IPV6,), "netdev":
 HOOKS = ("ingress", "prerouting", "input")
 XTABLES = ("filter", "mangle", "nat", "raw", "security")
 XTABLES_CHAINS = ("INPUT", "PREROUTING", "FORWARD", "OUTPUT", "POSTROUTING")
+# Before the name of a table of iptables-legacy, which may have a namesake in nftables.
+LEGACY = "legacy:"
+# Before the name of a set of ipset, where nft has "@"; those are of no table.
+IPSET = "@ipset:"
 
 ChainKey = Tuple[str, str, str]
 
@@ -50,6 +54,8 @@ _PROTOCOLS = {
     "sctp": 132,
     "dccp": 33,
     "udplite": 136,
+    "ipv6-mh": 135,
+    "mobility-header": 135,
 }
 
 
@@ -70,16 +76,34 @@ class Chain(NamedTuple):
         return (self.family, self.table, self.name)
 
     def __str__(self) -> str:
-        return "%s %s %s" % self.key
+        return chain_text(self.key)
+
+
+def chain_text(key: ChainKey) -> str:
+    family, table, name = key
+    if table.startswith(LEGACY):
+        return "%s %s %s of iptables-legacy" % (family, table[len(LEGACY) :], name)
+    return "%s %s %s" % key
+
+
+def set_key(chain: ChainKey, reference: str) -> ChainKey:
+    """Where `Ruleset.sets` has the set that a rule of that chain names, as `@name`."""
+    if reference.startswith(IPSET):
+        return ("ipset", "", reference[len(IPSET) :])
+    return (chain[0], chain[1], reference.lstrip("@"))
 
 
 class NftRule(NamedTuple):
-    """`handle` is None for a rule that is planned and not there yet."""
+    """`handle` is None for a rule that is planned and not there yet.
+
+    `line` is what iptables-save prints for a rule of iptables, as far as it was asked; empty for all others.
+    """
 
     chain: ChainKey
     handle: Optional[int]
     comment: str
     expr: Tuple[Any, ...]
+    line: str = ""
 
     @property
     def label(self) -> Optional[str]:
@@ -87,7 +111,9 @@ class NftRule(NamedTuple):
         return self.comment[len(MARK) :] if self.comment.startswith(MARK) else None
 
     def __str__(self) -> str:
-        where = "rule with handle %s of chain %s" % (self.handle, " ".join(self.chain))
+        if self.line:
+            return "rule `%s` of chain %s" % (self.line, chain_text(self.chain))
+        where = "rule with handle %s of chain %s" % (self.handle, chain_text(self.chain))
         return "%s (%s)" % (where, self.comment) if self.comment else where
 
 
@@ -324,12 +350,18 @@ def parse_own(rule: NftRule) -> Optional[Rule]:
     return Rule(rule.label or "", protocol, ports, family, sources)
 
 
+def is_iptables(chain: Chain) -> bool:
+    """A table and a base chain of iptables' names, in either flavour."""
+    table = chain.table[len(LEGACY) :] if chain.table.startswith(LEGACY) else chain.table
+    return chain.family in ("ip", "ip6") and table in XTABLES and chain.name in XTABLES_CHAINS
+
+
 def foreign_owner(ruleset: Ruleset, chain: Chain) -> Optional[str]:
     """Who else writes the table of this chain, so that a rule of ours would be lost there or break it; None: the operator."""
     if "firewalld" in (chain.table, chain.table.partition("_")[0]):
         return "firewalld"
     tables_chains = {key[2] for key in ruleset.chains if key[:2] == (chain.family, chain.table)}
-    if chain.family in ("ip", "ip6") and chain.table in XTABLES and chain.name in XTABLES_CHAINS:
+    if is_iptables(chain):
         if any(name.startswith(("ufw-", "ufw6-")) for name in tables_chains):
             return "ufw"
         return "firewalld" if "INPUT_ZONES" in tables_chains else "iptables"
