@@ -62,7 +62,14 @@ def variables(default_version: str) -> List[Variable]:
             ("present", "absent"),
         ),
         Variable("allow", "bool", True, "Open the host firewall; false leaves it alone and only verifies."),
-        Variable("clients", "dict", {}, "Client of the port spec to the list of addresses and networks that may connect."),
+        Variable("clients", "dict", {}, "Client of the port spec to the list of addresses, networks and names that may connect."),
+        Variable(
+            "restrict",
+            "str",
+            "none",
+            "Whether only clients of the port spec may connect: the hosts of the inventory's groups of their names.",
+            ("none", "inventory"),
+        ),
         Variable("firewall_backend", "str", "auto", "Firewall that is in charge of the host; auto finds it."),
         Variable("persist", "bool", True, "Keep the rules over a reboot."),
         Variable("verify", "bool", True, "Verify the listeners after the firewall was opened."),
@@ -80,7 +87,13 @@ def variables(default_version: str) -> List[Variable]:
 
 
 SPEC_OPTIONS = ("version", "conditions", "ports", "product_config", "spec_dirs")
-ALLOW_OPTIONS = {"state": "state", "backend": "firewall_backend", "clients": "clients", "persist": "persist"}
+ALLOW_OPTIONS = {
+    "state": "state",
+    "backend": "firewall_backend",
+    "clients": "clients",
+    "restrict": "restrict",
+    "persist": "persist",
+}
 VERIFY_OPTIONS = {
     "check_firewall": "check_firewall",
     "timeout": "timeout",

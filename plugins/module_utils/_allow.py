@@ -25,6 +25,8 @@ def allow_arguments() -> Dict[str, Dict[str, Any]]:
         "backend": {"type": "str", "choices": [registry.AUTO, *sorted(registry.BACKENDS)], "default": registry.AUTO},
         "label": {"type": "str"},
         "clients": {"type": "dict"},
+        # The action plugin has turned it into `clients` by the time the module runs.
+        "restrict": {"type": "str", "choices": ["none", "inventory"], "default": "none"},
         "exclusive": {"type": "bool", "default": False},
         "persist": {"type": "bool", "default": True},
     }

@@ -59,8 +59,26 @@ options:
       - >-
         Addresses or networks by client, in the words that the listeners' C(clients) use, for example
         C({kuma_dp: [192.0.2.0/24, "2001:db8::/32"]}).
-      - A listener is open to these addresses alone when all its clients are named here. Otherwise it is open to everybody.
+      - V(any) among the addresses is everybody, an empty list is nobody.
+      - Names are resolved on the controller, to all their IPv4 and IPv6 addresses.
+      - A listener is open to these addresses alone when all its clients are named here. Otherwise it is open to everybody,
+        unless O(restrict=inventory).
     type: dict
+  restrict:
+    description:
+      - V(none) restricts the listeners whose clients O(clients) names.
+      - V(inventory) restricts every listener to the addresses of its clients. A client is the hosts of the inventory group of its
+        name, hyphens as underscores if you like; for a role of the port spec also those of roles that include it.
+      - A client that O(clients) names is who is named there, and its group is not asked.
+      - A client that has neither a group nor a place in O(clients) is an error, and so is a host whose addresses are not known.
+        Listeners with the client C(any) are open to everybody.
+      - >-
+        The addresses of a host are its variable C(netports_addresses) (a list of addresses, networks or names); without it the
+        addresses in its gathered facts, but for loopback and link-local ones; without facts C(ansible_host) or the name of the
+        host, which is resolved on the controller.
+    type: str
+    choices: [none, inventory]
+    default: none
   exclusive:
     description: Take away the marked rules of every other label.
     type: bool
@@ -96,6 +114,16 @@ EXAMPLES = r"""
     clients:
       kuma_dp: [192.0.2.0/24, "2001:db8:1::/48"]
       operator: [198.51.100.7]
+
+- name: Only for the hosts of the inventory that the port spec has as clients
+  netports.core.port_allow:
+    role: kuma_zone_cp
+    restrict: inventory
+    clients:
+      operator: [bastion.example.com]
+      prometheus: [198.51.100.9]
+      kubelet: []
+      load-balancer: []
 
 - name: Show what would change
   netports.core.port_allow:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible import context
@@ -22,6 +22,7 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Pro
 
 if TYPE_CHECKING:
     from ansible_collections.netports.core.plugins.plugin_utils._resolve import Resolution
+    from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec
 
 _SPEC_ARGUMENTS = _spec_options.spec_arguments()
 _ROLE_ARGUMENTS = {name: argument for name, argument in _SPEC_ARGUMENTS.items() if name != "listeners"}
@@ -52,6 +53,7 @@ class SpecAction(ActionBase):
 
     module: ClassVar[str]
     _supports_async = True
+    _directories: Sequence[str] = ()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -102,10 +104,19 @@ class SpecAction(ActionBase):
     def _resolved(self, params: dict[str, Any]) -> Resolution:
         from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model
 
-        directories = [self._loader.path_dwim(directory) for directory in params["spec_dirs"] or ()]
+        self._directories = [self._loader.path_dwim(directory) for directory in params["spec_dirs"] or ()]
         asked = {name: params[name] for name in ("version", "conditions", "ports", "product_config")}
         try:
-            return _resolve.resolve(_spec_load.load(directories, params["role"]), params["role"], **asked)
+            return _resolve.resolve(_spec_load.load(self._directories, params["role"]), params["role"], **asked)
+        except _spec_model.SpecError as error:
+            raise Problem("", str(error)) from None
+
+    def spec(self) -> Spec:
+        """The whole spec from which the listeners came. Raises Problem."""
+        from ansible_collections.netports.core.plugins.plugin_utils import _spec_load, _spec_model
+
+        try:
+            return _spec_load.load(self._directories)
         except _spec_model.SpecError as error:
             raise Problem("", str(error)) from None
 

@@ -173,6 +173,13 @@ class Spec:
         """The product of a role that exists."""
         return self.products[self.homes[role]]
 
+    def including(self, role: str) -> tuple[str, ...]:
+        """The role, if there is one, and those that include it, directly or not: a host of any of them is one of the role."""
+        if role not in self.homes:
+            return ()
+        product = self.home(role)
+        return tuple(name for name in product.roles if role in product.lineage(name))
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One file by itself
