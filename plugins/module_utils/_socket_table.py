@@ -78,7 +78,8 @@ class Socket(NamedTuple):
 class SocketTable(NamedTuple):
     """All listening sockets of a host (or network namespace) as one source saw them.
 
-    `notes` are sentences for people: sources that were tried before and why they failed.
+    `notes` are sentences for people: sources that were tried before and why they failed. `hidden_because` is why owners are
+    hidden, and the cure.
     """
 
     sockets: Tuple[Socket, ...]
@@ -86,6 +87,7 @@ class SocketTable(NamedTuple):
     knows_v6only: bool
     knows_device: bool
     notes: Tuple[str, ...] = ()
+    hidden_because: str = "run with more privilege"
 
     @property
     def owners_complete(self) -> bool:

@@ -103,11 +103,11 @@ class _Context(NamedTuple):
         return listener.process if self.check_process else ()
 
 
-def _unseen_reason(sockets: Sequence[Socket]) -> str:
+def _unseen_reason(sockets: Sequence[Socket], table: SocketTable) -> str:
     where = _wording.endpoints(sockets, port=True)
     states = {sock.owner_state for sock in sockets}
     if HIDDEN in states:
-        return "the owner of %s cannot be seen; run with more privilege" % where
+        return "the owner of %s cannot be seen: %s" % (where, table.hidden_because)
     if UNASKED in states:
         return "the owner of %s was not looked for" % where
     return "systemd holds %s, and the evidence does not tell for which service" % where
@@ -255,7 +255,7 @@ def _doubt(listener: Listener, mine: Sequence[Socket], process: Sequence[str], t
         if _ownership.ownership(sock, process) == _ownership.UNSEEN and _coverage.concerns(listener, sock, table)
     ]
     if unseen:
-        return _unseen_reason(unseen)
+        return _unseen_reason(unseen, table)
     cut = [
         sock
         for sock in mine
@@ -307,7 +307,7 @@ def _judge_pool(listener: Listener, context: _Context) -> Finding:
                 verdict, reason = EXPOSED, "expected on %s, bound to %s" % (listener.bind, _wording.endpoints(wider, port=True))
             return Finding(listener, verdict, reason, right)
     if unseen:
-        return Finding(listener, UNVERIFIABLE, _unseen_reason(unseen[:5]), tuple(unseen))
+        return Finding(listener, UNVERIFIABLE, _unseen_reason(unseen[:5], context.table), tuple(unseen))
     who = " of %s" % " or ".join(process) if process else ""
     return Finding(listener, *_nothing(listener, "no socket%s on %s" % (who, _pool_text(listener))))
 

@@ -61,7 +61,7 @@ def find(
     kernel = _tunnelled([sockets[inode] for inode in search.missing], inside)
     search.missing -= kernel
     search.everywhere(every)
-    notes = table.notes
+    notes, because = table.notes, table.hidden_because
     if search.missing:
         doubt = search.doubt()
         if not doubt:
@@ -70,10 +70,12 @@ def find(
             kernel |= {inode for inode in search.missing if inode in present and sockets[inode].uid == 0}
         elif search.missing:
             notes += ("owners of %d sockets were not found: %s" % (len(search.missing), doubt),)
+            because = doubt
     services = _Services()
     return table._replace(
         sockets=tuple(_answered(s, search.owners(s.inode), kernel, services) if s.inode in sockets else s for s in table.sockets),
         notes=notes,
+        hidden_because=because,
     )
 
 
