@@ -196,10 +196,11 @@ def intent(label: str, listeners: Iterable[Listener], clients: Optional[Mapping[
     notes: Tuple[str, ...] = ()
     if nodeports:
         notes = ("kube-proxy forwards NodePorts before the host firewall's input rules see them: %s" % ", ".join(nodeports),)
-    return Intent(_rules(label, ports), tuple(warnings), notes)
+    return Intent(rules_of(label, ports), tuple(warnings), notes)
 
 
-def _rules(label: str, ports: Mapping[Tuple[str, str, Intervals], Sequence[intervals.Interval]]) -> Tuple[Rule, ...]:
+def rules_of(label: str, ports: Mapping[Tuple[str, str, Intervals], Sequence[intervals.Interval]]) -> Tuple[Rule, ...]:
+    """Rules that admit ports by protocol, family and sources (empty: everybody)."""
     rules: List[Rule] = []
     for protocol in ("tcp", "udp", "ip"):
         v4 = intervals.merged(ports.get((protocol, IPV4, ()), ()))

@@ -57,16 +57,16 @@ def enforces(ruleset: Ruleset) -> bool:
     return any(nft_admission.can_refuse(unmarked, chain) for chain in unmarked.base_chains(INPUT))
 
 
-def _shadows(walk: Walk) -> bool:
+def shadows(walk: Walk) -> bool:
     """A drop that the rule has to come before. One for named sources alone is somebody's ban, and stays in force."""
     return any(o.verdict != "accept" and SOURCE not in o.kinds for o in walk.outcomes)
 
 
-def _is_needed(unmarked: Ruleset, chain: Chain, rule: Rule) -> bool:
+def is_needed(unmarked: Ruleset, chain: Chain, rule: Rule) -> bool:
     for packet in packets_of(rule, unmarked):
         walk = Walk(unmarked, packet)
         walk.base_chain(chain)
-        if _shadows(walk):
+        if shadows(walk):
             return True
     return False
 
@@ -76,7 +76,7 @@ def _is_shadowed(ruleset: Ruleset, position: int, key: ChainKey, rule: Rule) -> 
     for packet in packets_of(rule, ruleset) if before else ():
         walk = Walk(ruleset, packet)
         walk.rules(before)
-        if _shadows(walk):
+        if shadows(walk):
             return True
     return False
 
@@ -92,7 +92,7 @@ def needed_in(ruleset: Ruleset, rules: Sequence[Rule]) -> List[Tuple[ChainKey, R
         if chain.family not in nft_ruleset.TABLE_FAMILIES or not nft_admission.can_refuse(unmarked, chain):
             continue
         here = [projected for projected in (nft_ruleset.project(rule, chain.family) for rule in rules) if projected is not None]
-        here = [rule for rule in here if _is_needed(unmarked, chain, rule)]
+        here = [rule for rule in here if is_needed(unmarked, chain, rule)]
         owner = nft_ruleset.foreign_owner(ruleset, chain) if here else None
         if owner is not None:
             raise FirewallError(
@@ -125,8 +125,8 @@ def plan(ruleset: Ruleset, label: str, rules: Sequence[Rule], exclusive: bool = 
     everywhere = sorted(placed.union(needed), key=lambda item: (order.index(item[0]), item[1]))
     edits = Edits(tuple(delete), tuple(insert), tuple(everywhere), tuple(needed), enforcing)
     return edits._replace(
-        warnings=tuple(_warnings(after(ruleset, edits), rules)),
-        notes=tuple(dict.fromkeys(_passed_bans(ruleset.unmarked(), everywhere))),
+        warnings=tuple(warnings(after(ruleset, edits), rules)),
+        notes=tuple(dict.fromkeys(passed_bans(ruleset.unmarked(), everywhere))),
     )
 
 
@@ -145,7 +145,7 @@ def after(ruleset: Ruleset, edits: Edits) -> Ruleset:
     return ruleset._replace(rules=changed)
 
 
-def _warnings(ruleset: Ruleset, rules: Sequence[Rule]) -> Iterator[str]:
+def warnings(ruleset: Ruleset, rules: Sequence[Rule]) -> Iterator[str]:
     """What of others still stands between the rules and their packets."""
     found: Dict[Tuple[str, str], List[str]] = {}
     for rule in rules:
@@ -165,7 +165,7 @@ def _warnings(ruleset: Ruleset, rules: Sequence[Rule]) -> Iterator[str]:
         yield "new connections to %s %s" % (", ".join(ports), say[state] % reason)
 
 
-def _passed_bans(unmarked: Ruleset, placed: Sequence[Tuple[ChainKey, Rule]]) -> Iterator[str]:
+def passed_bans(unmarked: Ruleset, placed: Sequence[Tuple[ChainKey, Rule]]) -> Iterator[str]:
     """Drops for named sources that come after rules of ours."""
     for key, rule in placed:
         for packet in packets_of(rule, unmarked):

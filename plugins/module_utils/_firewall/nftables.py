@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils import _address, _run
+from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    answers,
     intervals,
     model,
-    nft_admission,
     nft_persist,
     nft_plan,
     nft_ruleset,
@@ -115,21 +115,10 @@ class Nftables(Backend):
 
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         details: _Details = plan.details
-        packet = _packet_of(connection)
-        before = nft_admission.judge(details.ruleset, packet)
-        after = nft_admission.judge(nft_plan.after(details.ruleset, details.edits), packet)
-        # It does come in now, so what is unknown before counts as admitted; what is unknown after does not.
-        admitted = ("admitted", nft_admission.PARTIAL)
-        cut = after.state == "dropped" if before.state == "unknown" else after.state not in admitted
-        return after.reason if cut and before.state != "dropped" else None
+        return answers.cut(details.ruleset, nft_plan.after(details.ruleset, details.edits), connection)
 
     def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        ruleset = self.ruleset()
-        sources: Dict[str, intervals.Intervals] = {}
-        if source is not None:
-            family, interval = intervals.parse_network(source)
-            sources = {family: (interval,)}
-        return {listener.name: _admission(ruleset, listener, sources) for listener in listeners if listener.allow}
+        return answers.admissions(self.ruleset(), listeners, source)
 
 
 def _why(answer: Answer) -> str:
@@ -166,47 +155,3 @@ def _previous(ruleset: Ruleset, request: Request) -> Iterator[Tuple[str, Tuple[m
 def _text(running: Sequence[str], saved: Sequence[str]) -> str:
     lines = list(running) + ["%s: %s" % (nft_persist.OWN_FILE, line) for line in saved]
     return "".join(line + "\n" for line in lines)
-
-
-def _packet_of(connection: Connection) -> nft_admission.Packet:
-    client, server = intervals.number_of(connection.client), intervals.number_of(connection.server)
-    return nft_admission.Packet(
-        family=_address.family_of(connection.client),
-        protocol=nft_admission.TCP,
-        port=connection.port,
-        source=((client, client),),
-        destination=((server, server),),
-        loopback=client == server or _address.is_loopback(connection.client),
-    )
-
-
-def _admission(ruleset: Ruleset, listener: Listener, sources: Dict[str, intervals.Intervals]) -> Admission:
-    """One answer of several packets: every port of a range, and every family that must be served."""
-    if listener.seen_as == "nodeport":
-        return Admission(model.UNKNOWN, "kube-proxy forwards a NodePort before the host firewall's input rules see it")
-    if listener.dynamic:
-        return Admission(model.UNKNOWN, "the port is not known before the service runs")
-    families = [f for f in model.families_of(listener) if not sources or f in sources]
-    if not families:
-        return Admission(model.UNKNOWN, "the source is of another address family")
-    found = [_family_admission(ruleset, listener, family, sources.get(family, ())) for family in families]
-    rank = (model.UNFILTERED, model.ADMITTED, model.UNKNOWN, model.DROPPED)
-    found.sort(key=lambda admission: rank.index(admission.state))
-    # Family `any` is served when one of them is, `both` when the worse one is.
-    return found[0] if listener.family == "any" else found[-1]
-
-
-def _family_admission(ruleset: Ruleset, listener: Listener, family: str, source: intervals.Intervals) -> Admission:
-    if not nft_admission.filters(ruleset, family):
-        return Admission(model.UNFILTERED, "")
-    rules = [model.Rule("", listener.protocol, model.numbers_of(listener), family, source)]
-    judgements = [nft_admission.judge(ruleset, packet) for rule in rules for packet in nft_plan.packets_of(rule, ruleset)]
-    states = {judgement.state for judgement in judgements}
-    said = "%s: %s"
-    if states == {"dropped"}:
-        return Admission(model.DROPPED, said % (family, judgements[0].reason + " drops new connections"))
-    if states <= {"admitted", nft_admission.PARTIAL}:
-        partial = [j.reason for j in judgements if j.state == nft_admission.PARTIAL]
-        return Admission(model.ADMITTED, said % (family, "not from every source: %s" % partial[0]) if partial else "")
-    unclear = next(j for j in judgements if j.state not in ("admitted", nft_admission.PARTIAL))
-    return Admission(model.UNKNOWN, said % (family, "%s may drop new connections" % unclear.reason))
