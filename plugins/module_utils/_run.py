@@ -14,7 +14,7 @@ import shutil
 import stat
 import subprocess
 import time
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
 COMMAND_TIMEOUT = 120
@@ -90,8 +90,8 @@ class Effects:
         return Answer(0, "", "") if self.check_mode else _run(argv, text)
 
     @contextlib.contextmanager
-    def lock(self, path: str) -> Iterator[None]:
-        """Keep other runs of the collection on this host out. Raises RunError."""
+    def lock(self, path: str, kind: Callable[[int, int], object] = fcntl.flock) -> Iterator[None]:
+        """Keep other runs of the collection on this host out, or the program whose `kind` of lock it is. Raises RunError."""
         if self.check_mode:
             yield
             return
@@ -100,7 +100,7 @@ class Effects:
         except OSError as error:
             raise RunError("cannot open the lock %s: %s" % (path, error.strerror)) from None
         try:
-            _acquire(descriptor, path)
+            _acquire(descriptor, path, kind)
             yield
         finally:
             os.close(descriptor)
@@ -116,11 +116,11 @@ class Effects:
             staged.discard()
 
 
-def _acquire(descriptor: int, path: str) -> None:
+def _acquire(descriptor: int, path: str, kind: Callable[[int, int], object]) -> None:
     deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):

@@ -10,7 +10,7 @@ Pure. Two sets are equal when the tuples are, however a firewall chose to write 
 from __future__ import annotations
 
 import socket
-from typing import Iterable, List, Tuple
+from typing import Iterable, Iterator, List, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address
 
@@ -121,6 +121,17 @@ def parse_network(text: str) -> Tuple[str, Interval]:
             "%r has bits set behind its prefix; write %s for the network or %s for the host" % (text, right, address)
         )
     return family, interval
+
+
+def blocks(interval: Interval, family: str) -> Iterator[Interval]:
+    """The same addresses in as few intervals as can be written with a prefix each."""
+    low, high = interval
+    while low <= high:
+        size = low & -low or 1 << BITS[family]
+        while size > high - low + 1:
+            size >>= 1
+        yield low, low + size - 1
+        low += size
 
 
 def network_text(interval: Interval, family: str) -> str:

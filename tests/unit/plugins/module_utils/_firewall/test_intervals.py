@@ -65,3 +65,19 @@ def test_a_mapped_address_is_the_ipv4_client_that_it_stands_for():
 def test_addresses_that_no_prefix_covers_are_a_range():
     low, high = intervals.number_of("10.0.0.1"), intervals.number_of("10.0.0.6")
     assert intervals.network_text((low, high), "ipv4") == "10.0.0.1-10.0.0.6"
+
+
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        ("10.0.0.1", "10.0.0.1", ["10.0.0.1"]),
+        ("10.0.0.0", "10.0.0.255", ["10.0.0.0/24"]),
+        ("10.0.0.1", "10.0.0.6", ["10.0.0.1", "10.0.0.2/31", "10.0.0.4/31", "10.0.0.6"]),
+        ("0.0.0.0", "255.255.255.255", ["0.0.0.0/0"]),
+        ("2001:db8::", "2001:db8::2", ["2001:db8::/127", "2001:db8::2"]),
+    ],
+)
+def test_an_interval_in_blocks_with_a_prefix_each(low, high, expected):
+    family = "ipv6" if ":" in low else "ipv4"
+    found = intervals.blocks((intervals.number_of(low), intervals.number_of(high)), family)
+    assert [intervals.network_text(block, family) for block in found] == expected
