@@ -39,7 +39,7 @@ class Size(NamedTuple):
     descriptors: int = 10
 
 
-S0 = Size(listeners=20, connections=0, bystanders=0)
+SMALL = Size(listeners=40, connections=0, bystanders=0)  # to try a script
 S1 = Size(listeners=40, connections=20_000, bystanders=0)
 S2 = Size(listeners=40, connections=50_000, bystanders=2_000)
 

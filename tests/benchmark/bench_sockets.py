@@ -10,9 +10,7 @@ Needs root. The host is made of real processes in a network namespace of its own
 
 from __future__ import annotations
 
-import argparse
 import array
-import os
 import shutil
 import socket
 import sys
@@ -99,20 +97,11 @@ def _with_cgroups(size: _scenario.Size, pairs: int) -> list[_pairs.Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument(
-        "--small", action="store_true", help="without connections and bystanders: to try the script, not to measure"
-    )
-    options = parser.parse_args()
+    options = _pairs.options(__doc__).parse_args()
     _scenario.enter_private_namespace()
-    size = _scenario.S0._replace(listeners=40) if options.small else _scenario.S2
-    rows = _one_host(size, options.pairs) + _with_cgroups(size, options.pairs)
-    print(_pairs.table(rows))
-    sys.exit(0 if options.small or all(row.kept for row in rows) else 1)
+    size = _scenario.SMALL if options.small else _scenario.S2
+    _pairs.report(_one_host(size, options.pairs) + _with_cgroups(size, options.pairs), judged=not options.small)
 
 
 if __name__ == "__main__":
-    if os.geteuid() != 0:
-        sys.exit("needs root: owners of other users' sockets cannot be seen without it")
     main()

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection `local`, but in the namespaces of a machine of tests/lab/machine.py: the cheapest way to another host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: machine
+short_description: Execute in the namespaces of a process
+description: As ansible.builtin.local, in all namespaces of a process of this machine.
+author: netports contributors
+options:
+  pid:
+    description: The process.
+    type: int
+    required: true
+    vars:
+      - name: ansible_machine_pid
+  become_success_timeout:
+    description: As for ansible.builtin.local.
+    type: int
+    default: 10
+  become_strip_preamble:
+    description: As for ansible.builtin.local.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - connection_pipelining
+"""
+
+import shlex
+
+from ansible.plugins.connection import local
+
+
+class Connection(local.Connection):
+    transport = "machine"
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        # What the machine's own shell would have in its environment, and nothing of the controller's.
+        clean = "env -i HOME=/root USER=root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        inside = "exec nsenter --target %d --all -- %s /bin/sh -c %s" % (self.get_option("pid"), clean, shlex.quote(cmd))
+        return super().exec_command(inside, in_data, sudoable)
+
+    def put_file(self, in_path: str, out_path: str) -> None:
+        super().put_file(in_path, self._seen_from_here(out_path))
+
+    def fetch_file(self, in_path: str, out_path: str) -> None:
+        super().fetch_file(self._seen_from_here(in_path), out_path)
+
+    def _seen_from_here(self, path: str) -> str:
+        return "/proc/%d/root%s" % (self.get_option("pid"), path)
