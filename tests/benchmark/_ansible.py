@@ -72,6 +72,5 @@ class Controller:
         """`ansible-playbook` of one play without facts."""
         play = {"name": title, "hosts": "all", "gather_facts": False, "tasks": list(tasks)}
         path = self._written("%s.yml" % "".join(c if c.isalnum() else "-" for c in title), [play])
-        return _pairs.Command(
-            title, [str(_BIN / "ansible-playbook"), "--inventory", self._inventory, path], expected, self._environment
-        )
+        argv = [str(_BIN / "ansible-playbook"), "--inventory", self._inventory, path]
+        return _pairs.Command(title, argv, expected, self._environment)

@@ -18,14 +18,15 @@ from typing import Callable, NamedTuple, Optional
 class Command(NamedTuple):
     """`expected` must stand in the output, so that a command which fails or finds nothing is never fast.
 
-    `before` is called before each run, and its time is not counted.
+    `before` and `after` are called before and after each run, and their time is not counted.
     """
 
     title: str
     argv: Sequence[str]
     expected: str = ""
     environment: Optional[Mapping[str, str]] = None
-    before: Optional[Callable[[], object]] = None
+    before: Callable[[], object] = lambda: None
+    after: Callable[[], object] = lambda: None
 
 
 class Pair(NamedTuple):
@@ -52,12 +53,12 @@ class Row(NamedTuple):
 
 def seconds(command: Command) -> float:
     """The time of one run. Raises RuntimeError when it does not do what it is timed for."""
-    if command.before is not None:
-        command.before()
+    command.before()
     environment = {**os.environ, **(command.environment or {})}
     started = time.perf_counter()
     done = subprocess.run(command.argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False)
     taken = time.perf_counter() - started
+    command.after()
     if done.returncode != 0 or command.expected not in done.stdout:
         raise RuntimeError(
             "%s: exit status %d, %r not in its output\n%s%s"

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+
+from ansible.plugins.connection import local
+
 DOCUMENTATION = """
 name: machine
 short_description: Execute in the namespaces of a process
@@ -29,10 +34,6 @@ extends_documentation_fragment:
   - connection_pipelining
 """
 
-import shlex
-
-from ansible.plugins.connection import local
-
 
 class Connection(local.Connection):
     transport = "machine"
@@ -43,11 +44,12 @@ class Connection(local.Connection):
         inside = "exec nsenter --target %d --all -- %s /bin/sh -c %s" % (self.get_option("pid"), clean, shlex.quote(cmd))
         return super().exec_command(inside, in_data, sudoable)
 
+    # Those of `local` follow the link that the root of another process is.
     def put_file(self, in_path: str, out_path: str) -> None:
-        super().put_file(in_path, self._seen_from_here(out_path))
+        shutil.copyfile(in_path, self._seen_from_here(out_path))
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
-        super().fetch_file(self._seen_from_here(in_path), out_path)
+        shutil.copyfile(self._seen_from_here(in_path), out_path)
 
     def _seen_from_here(self, path: str) -> str:
         return "/proc/%d/root%s" % (self.get_option("pid"), path)
