@@ -27,7 +27,8 @@ class Plan(NamedTuple):
     """What a request comes to on this host. `details` is the backend's own.
 
     `persisted`: after it, the next boot brings the same rules. `previous`: each label that it changes, with the rules that
-    the label has had; to plan and apply these brings back what was.
+    the label has had; to plan and apply these brings back what was. `commands`: what makes the change where another program
+    owns the rules, for people to run; the backend of that program runs them itself.
     """
 
     changed: bool
@@ -40,6 +41,7 @@ class Plan(NamedTuple):
     notes: Tuple[str, ...]
     details: Any
     previous: Tuple[Tuple[str, Tuple[Rule, ...]], ...] = ()
+    commands: Tuple[str, ...] = ()
 
 
 class StaleError(Exception):

@@ -538,7 +538,7 @@ _NO_EFFECT = frozenset(
 )
 
 
-# Extensions of iptables that change or log a packet and let it go on.
+# Extensions of iptables, those of Cumulus Linux too, that change, count or log a packet and let it go on.
 _XT_NO_VERDICT = frozenset(
     (
         "AUDIT",
@@ -549,20 +549,26 @@ _XT_NO_VERDICT = frozenset(
         "CT",
         "DSCP",
         "ECN",
+        "ERSPAN",
         "HL",
         "IDLETIMER",
         "LED",
         "LOG",
         "MARK",
         "NFLOG",
+        "POLICE",
         "RATEEST",
         "SECMARK",
         "SET",
+        "SETCLASS",
+        "SETQOS",
+        "SPAN",
         "TCPMSS",
         "TCPOPTSTRIP",
         "TEE",
         "TOS",
         "TRACE",
+        "TRICOLORPOLICE",
         "TTL",
         "ULOG",
     )
@@ -654,6 +660,31 @@ def judge(ruleset: Ruleset, packet: Packet) -> Judgement:
 def can_refuse(ruleset: Ruleset, chain: Chain) -> bool:
     """Could any packet be dropped in this base chain?"""
     return chain.policy != "accept" or _refuses(ruleset, chain.key, set())
+
+
+# Beyond so many ports that rules tell apart, what could be refused counts as refused.
+_MOST_PORTS = 200
+
+
+def shuts_out(ruleset: Ruleset, chain: Chain) -> bool:
+    """Does this base chain refuse new connections to any port, other than those of sources that it names as banned?"""
+    if not can_refuse(ruleset, chain):
+        return False
+    table = chain.key[:2]
+    rules = {key: rules for key, rules in ruleset.rules.items() if key[:2] == table}
+    sets = {key: value for key, value in ruleset.sets.items() if key[:2] in (table, ("ipset", ""))}
+    ports = sample_ports(ruleset._replace(rules=rules, sets=sets), intervals.PORTS)
+    if len(ports) > _MOST_PORTS:
+        return True
+    families = nft_ruleset.TABLE_FAMILIES[chain.family]
+    packets = (Packet(family, protocol, port) for port in ports for family in families for protocol in (TCP, UDP))
+    return any(_shuts_out(ruleset, chain, packet) for packet in packets)
+
+
+def _shuts_out(ruleset: Ruleset, chain: Chain, packet: Packet) -> bool:
+    walk = Walk(ruleset, packet)
+    walk.base_chain(chain)
+    return any(outcome.verdict != "accept" and SOURCE not in outcome.kinds for outcome in walk.outcomes)
 
 
 def _refuses(ruleset: Ruleset, key: ChainKey, seen: Set[ChainKey]) -> bool:
