@@ -43,6 +43,13 @@ def test_the_small_spec_is_a_spec() -> None:
     assert product.conditions["extra"].is_flag and not product.conditions["place"].is_flag
 
 
+def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> None:
+    spec = small_spec.spec_of()
+    assert spec.including("toy_shelf") == ("toy_shelf", "toy_room")
+    assert spec.including("toy_room") == ("toy_room",)
+    assert spec.including("operator") == ()
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
