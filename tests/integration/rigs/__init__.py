@@ -77,6 +77,9 @@ class Scene:
 
     def __init__(self, rig: Rig, host: Host, peer: Host) -> None:
         self.rig, self.host, self.peer = rig, host, peer
+        if isinstance(host, Machine):
+            # Its sshd would hold the port that `admin` is to answer on.
+            host.run(["systemctl", "disable", "--now", "ssh.service", "ssh.socket"])
         self._serve()
         rig.install(host)
         self._forget_fast()
