@@ -298,4 +298,4 @@ def test_evidence_that_fails_is_no_answer(pair: Pair, monkeypatch: pytest.Monkey
     monkeypatch.setattr(_run, "SEARCH_PATH", "/nowhere")
     found = admissions(pair)
     assert {one.state for one in found.values()} == {"unknown"}
-    assert "nft is not installed" in found["open"].reason
+    assert "neither the command nft (package nftables) nor iptables-save (package iptables) is installed" in found["open"].reason

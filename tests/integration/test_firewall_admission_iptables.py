@@ -178,8 +178,7 @@ class Random(random.Random):
         words = " ".join(match for match in found if not match.startswith("-m")).replace("!", "").split()
         if ("-p" in words and protocol) or len(words) != len(set(words)):
             return self.matches(family)
-        text = " ".join((["-p " + protocol] if protocol else []) + found)
-        return text
+        return " ".join((["-p " + protocol] if protocol else []) + found)
 
     def rules(self, chain: str, most: int, chains: Sequence[str] = (), reject: bool = True) -> Iterator[str]:
         for _count in range(self.randint(0, most)):
@@ -203,8 +202,8 @@ class Random(random.Random):
     def filled(self, line: str, family: str) -> str:
         if not line.startswith("-A"):
             return line
-        line = line.replace("%s", self.matches(family), 1) % values(family)
-        return line + " --reject-with tcp-reset" if line.endswith("REJECT") and " -p tcp" in line else line
+        # No --reject-with tcp-reset: it would undo a connection whose first packet passed, and that packet alone is judged.
+        return line.replace("%s", self.matches(family), 1) % values(family)
 
 
 EMPTY = "*filter\n:INPUT ACCEPT\nCOMMIT\n*mangle\nCOMMIT\n*raw\nCOMMIT\n"

@@ -352,8 +352,13 @@ def parse_own(rule: NftRule) -> Optional[Rule]:
 
 def is_iptables(chain: Chain) -> bool:
     """A table and a base chain of iptables' names, in either flavour."""
-    table = chain.table[len(LEGACY) :] if chain.table.startswith(LEGACY) else chain.table
-    return chain.family in ("ip", "ip6") and table in XTABLES and chain.name in XTABLES_CHAINS
+    return in_xtables(chain.key) and chain.name in XTABLES_CHAINS
+
+
+def in_xtables(key: ChainKey) -> bool:
+    """A chain of any name in a table of iptables' names, in either flavour."""
+    table = key[1][len(LEGACY) :] if key[1].startswith(LEGACY) else key[1]
+    return key[0] in ("ip", "ip6") and table in XTABLES
 
 
 def foreign_owner(ruleset: Ruleset, chain: Chain) -> Optional[str]:
@@ -364,7 +369,7 @@ def foreign_owner(ruleset: Ruleset, chain: Chain) -> Optional[str]:
     if is_iptables(chain):
         if any(name.startswith(("ufw-", "ufw6-")) for name in tables_chains):
             return "ufw"
-        return "firewalld" if "INPUT_ZONES" in tables_chains else "iptables"
+        return "firewalld" if tables_chains.intersection(("INPUT_ZONES", "INPUT_direct")) else "iptables"
     if "owner" in ruleset.flags.get((chain.family, chain.table), ()):
         return "a program that owns it (flag owner)"
     return None

@@ -11,12 +11,11 @@ A host with plain nftables costs one `nft -j list ruleset`.
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
-from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset, nft_admission, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
-from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_sets import IpSet
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Chain, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
@@ -25,6 +24,10 @@ from ansible_collections.netports.core.plugins.module_utils._run import Effects,
 NFT_FLAVOUR = "nft"
 LEGACY_FLAVOUR = "legacy"
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
+
+
+# The sets of ipset by name; their type is imported with what reads them.
+_Sets = Mapping[str, Any]
 
 
 class _Dump(NamedTuple):
@@ -56,6 +59,9 @@ def read(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
         _check_without_nft(dumps, reader)
     if not dumps:
         return ruleset
+    # What most hosts do without is not compiled there.
+    from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset
+
     sets = reader.sets() if any(ipt_ruleset.names_sets(dump.text) for dump in dumps) else {}
     for dump in dumps:
         ruleset = _with(ruleset, dump, sets, native)
@@ -97,10 +103,12 @@ def _has_extension(rule: NftRule) -> bool:
     return any(isinstance(expression, dict) and "xt" in expression for expression in rule.expr)
 
 
-def _with(ruleset: Ruleset, dump: _Dump, sets: Mapping[str, IpSet], native: bool) -> Ruleset:
+def _with(ruleset: Ruleset, dump: _Dump, sets: _Sets, native: bool) -> Ruleset:
     legacy = dump.flavour == LEGACY_FLAVOUR
     if dump.problem:
         return _with_unread(ruleset, dump) if legacy else ruleset
+    from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset
+
     try:
         read_ = ipt_ruleset.parse(dump.text, dump.family, sets, legacy)
     except ValueError as error:
@@ -189,11 +197,13 @@ class _Reader:
             text = None  # without privilege; nft will say so itself
         return bool((text or "").split())
 
-    def sets(self) -> Mapping[str, IpSet]:
+    def sets(self) -> _Sets:
         """The sets of ipset; empty where they cannot be listed: rules that ask for one are not certain then."""
         program = _run.find_program("ipset")
         if program is None:
             return {}
+        from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset
+
         answer = self._effects.query((*self._enter, program, "save"))
         return ipt_ruleset.parse_sets(answer.stdout) if answer.rc == 0 else {}
 

@@ -8,44 +8,100 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils import _run
-from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_plan, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    answers,
+    nft_admission,
+    nft_plan,
+    nft_ruleset,
+    observed,
+)
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import UNKNOWN, Admission, FirewallError
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Chain, ChainKey, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 AUTO = "auto"
+CUMULUS_POLICY = "/etc/cumulus/acl/policy.conf"
+UFW_SETTINGS = "/etc/ufw/ufw.conf"
+
+# Chains and tables of programs that look after their own traffic (containers, meshes, virtual machines, bans) and leave what
+# else comes to the host to its firewall.
+_BYSTANDER_CHAINS = re.compile(
+    r"^(?:KUBE-|DOCKER|CNI-|CILIUM_|OLD_CILIUM_|cali-|FLANNEL-|WEAVE-|NETAVARK|KUMA_|ISTIO_|f2b-|fail2ban-|LIBVIRT_|ts-)"
+)
+_BYSTANDER_TABLES = frozenset(("kube-proxy", "docker-bridges", "calico", "cilium", "netavark", "libvirt_network", "f2b-table"))
 
 
 def _nftables(effects: Effects) -> Backend:
     return Nftables(effects)
 
 
+def _ufw(effects: Effects) -> Backend:
+    from ansible_collections.netports.core.plugins.module_utils._firewall.ufw import Ufw
+
+    return Ufw(effects)
+
+
+def _iptables(effects: Effects) -> Backend:
+    from ansible_collections.netports.core.plugins.module_utils._firewall.iptables import Iptables
+
+    return Iptables(effects)
+
+
 # Each is imported when it is chosen: on a target, what is imported is compiled anew in each run.
-BACKENDS: Dict[str, Callable[[Effects], Backend]] = {"nftables": _nftables}
+BACKENDS: Dict[str, Callable[[Effects], Backend]] = {"nftables": _nftables, "ufw": _ufw, "iptables": _iptables}
 
 
 def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:
-    """The firewalls that filter what comes to this host, by name; those of other programs first."""
+    """The firewalls that filter what comes to this host, by name; those of other programs first.
+
+    `ruleset` is what `observed.read` gives.
+    """
     found: List[str] = []
-    if os.path.exists("/etc/cumulus/acl/policy.conf"):
+    if os.path.exists(CUMULUS_POLICY):
         found.append("cumulus_acl")
     if any(key[1] == "firewalld" for key in ruleset.chains) or _firewalld_runs(effects):
         found.append("firewalld")
-    if re.search(r"(?mi)^\s*ENABLED=yes\b", _run.read_text("/etc/ufw/ufw.conf") or ""):
+    if re.search(r"(?mi)^\s*ENABLED=yes\b", _run.read_text(UFW_SETTINGS) or ""):
         found.append("ufw")
-    unmarked = ruleset.unmarked()
-    for chain in unmarked.base_chains(nft_plan.INPUT):
-        if nft_admission.can_refuse(unmarked, chain):
-            found.append(nft_ruleset.foreign_owner(ruleset, chain) or "nftables")
-    if "iptables" not in found and "ufw" not in found and _legacy_tables_filter(effects):
-        found.append("iptables")
-    return list(dict.fromkeys(found))
+    for chain in filtering_chains(ruleset):
+        owner = _owner(ruleset, chain, found)
+        if owner not in found:
+            found.append(owner)
+    return found
+
+
+def filtering_chains(ruleset: Ruleset) -> Iterator[Chain]:
+    """The base chains that keep new connections to this host out.
+
+    Not without marked rules, without what programs do to their own traffic, and without rules that nobody could list.
+    Sources that are banned by name do not count.
+    """
+    rules: Dict[ChainKey, List[NftRule]] = {}
+    for key, found in ruleset.unmarked().rules.items():
+        bystander = key[1] in _BYSTANDER_TABLES or _BYSTANDER_CHAINS.match(key[2])
+        rules[key] = [] if bystander else [rule for rule in found if not observed.unread(rule)]
+    ours = ruleset._replace(rules=rules)
+    for chain in ours.base_chains(nft_plan.INPUT):
+        if chain.table not in _BYSTANDER_TABLES and nft_admission.shuts_out(ours, chain):
+            yield chain
+
+
+def _owner(ruleset: Ruleset, chain: Chain, found: Sequence[str]) -> str:
+    """The firewall that a filtering chain belongs to, given those that were found by other evidence."""
+    owner = nft_ruleset.foreign_owner(ruleset, chain) or "nftables"
+    if owner != "iptables":
+        return owner
+    if "cumulus_acl" in found:
+        return "cumulus_acl"  # it writes the tables of iptables, whole
+    # With IPV6=no it drops all of IPv6, in chains that do not tell whose they are.
+    ufw_runs = "ufw" in found and any(nft_ruleset.in_xtables(key) and key[2].startswith("ufw-") for key in ruleset.chains)
+    return "ufw" if ufw_runs else owner
 
 
 def _firewalld_runs(effects: Effects) -> bool:
@@ -56,52 +112,12 @@ def _firewalld_runs(effects: Effects) -> bool:
     return effects.query([systemctl, "is-active", "--quiet", "firewalld.service"]).rc == 0
 
 
-def _legacy_tables(effects: Effects, enter: Sequence[str]) -> List[str]:
-    """What lists the tables of the old iptables, which nft does not see, as far as the namespace has loaded any."""
-    found = []
-    for name in ("ip", "ip6"):
-        path = "/proc/self/net/%s_tables_names" % name
-        try:
-            tables = effects.query((*enter, "cat", path)).stdout if enter else _run.read_text(path)
-        except RunError:
-            tables = None  # without privilege; nft will say so itself
-        if "filter" in (tables or "").split():
-            found.append("%stables-legacy-save" % name)
-    return found
-
-
-def _legacy_tables_filter(effects: Effects, enter: Sequence[str] = ()) -> Optional[bool]:
-    """Does iptables-legacy refuse anything that comes to this host? None where its tables cannot be listed."""
-    answer: Optional[bool] = False
-    for command in _legacy_tables(effects, enter):
-        program = _run.find_program(command)
-        if program is None:
-            answer = None
-        elif saved_tables_refuse(effects.query((*enter, program, "-t", "filter")).stdout):
-            return True
-    return answer
-
-
-def saved_tables_refuse(text: str) -> bool:
-    """Can the chain INPUT of an iptables-save listing drop anything, itself or in a chain that it goes to?"""
-    if re.search(r"^:INPUT DROP\b", text, re.MULTILINE):
-        return True
-    todo, seen = ["INPUT"], {"INPUT"}
-    while todo:
-        rules = re.findall(r"^-A %s(?: .*)? -[jg] (\S+)" % re.escape(todo.pop()), text, re.MULTILINE)
-        if {"DROP", "REJECT", "QUEUE", "NFQUEUE"} & set(rules):
-            return True
-        todo += [name for name in rules if name not in seen]
-        seen.update(rules)
-    return False
-
-
 def choose(backend: str, effects: Effects) -> Backend:
     """The backend of that name; for `auto` the one in charge. Raises FirewallError when there is none of ours."""
     if backend != AUTO:
         return BACKENDS[backend](effects)
-    nftables = Nftables(effects)
-    found = in_charge(nftables.ruleset(), effects)
+    ruleset = observed.read(effects)
+    found = in_charge(ruleset, effects)
     if len(found) > 1:
         raise FirewallError(
             "several firewalls filter what comes to this host: %s. Leave one in charge, or name the one to write with backend"
@@ -112,7 +128,13 @@ def choose(backend: str, effects: Effects) -> Backend:
             "%s is in charge of this host's firewall, and this version of port_allow writes %s only; nothing was changed"
             % (found[0], ", ".join(BACKENDS))
         )
-    return BACKENDS[found[0]](effects) if found else nftables
+    return BACKENDS[found[0] if found else _idle(ruleset)](effects)
+
+
+def _idle(ruleset: Ruleset) -> str:
+    """Who answers for a host that filters nothing: the one that has rules of ours there, which may have to go."""
+    iptables = any(nft_ruleset.in_xtables(rule.chain) for rule in ruleset.marked())
+    return "iptables" if "iptables" in BACKENDS and (iptables or _run.find_program("nft") is None) else "nftables"
 
 
 def admissions(
@@ -120,17 +142,12 @@ def admissions(
 ) -> Dict[str, Admission]:
     """By name of listener: does the host firewall admit new connections to it? Changes nothing and never fails.
 
-    nftables shows the rules of firewalld, ufw and iptables too, so it is asked whatever is in charge. `enter` is a command
-    that runs its arguments in another network namespace.
+    What filters is read whoever made it, so `backend` does not matter. `enter` is a command that runs its arguments in another
+    network namespace.
     """
-    del backend  # one reader knows them all so far
-    effects = Effects(check_mode=True)
+    del backend
     try:
-        found = Nftables(effects, enter).admissions(listeners, source)
-        legacy = _legacy_tables_filter(effects, enter)
+        ruleset = observed.read(Effects(check_mode=True), enter)
+        return answers.admissions(ruleset, listeners, source)
     except (FirewallError, RunError) as error:
         return {listener.name: Admission(UNKNOWN, str(error)) for listener in listeners if listener.allow}
-    if legacy is not False:
-        reason = "iptables-legacy %s as well, and its rules are not read here" % ("filters" if legacy else "may filter")
-        found = {name: a if a.state == "dropped" else Admission(UNKNOWN, reason) for name, a in found.items()}
-    return found
