@@ -106,24 +106,29 @@ def _shared(moment: str) -> Iterator[dict[str, Found]]:
     path = Path(constants.DEFAULT_LOCAL_TMP) / ("netports-hosts-%s.json" % digest)  # type: ignore[attr-defined]
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(path.open("a+", encoding="utf-8"))
-        except OSError:
+            file = stack.enter_context(path.open("a+b", buffering=0))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # no such directory any more, or one on a file system without locks
             yield {}
             return
-        fcntl.flock(file, fcntl.LOCK_EX)
         found = _read(file)
         before = len(found)
         yield found
         if len(found) != before:
-            file.seek(0)
-            file.truncate()
-            json.dump({"time": time.time(), "found": found}, file)
+            _write(file, found)
 
 
-def _read(file: IO[str]) -> dict[str, Found]:
+def _write(file: IO[bytes], found: dict[str, Found]) -> None:
+    content = json.dumps({"time": time.time(), "found": found}).encode()
+    with contextlib.suppress(OSError):  # a full disk costs time alone: what is cut short is not read
+        file.truncate(0)
+        file.write(content)
+
+
+def _read(file: IO[bytes]) -> dict[str, Found]:
     file.seek(0)
     try:
-        content = json.load(file)
+        content = json.loads(file.read())
     except ValueError:  # the first one, or a worker was killed while it wrote
         return {}
     if not 0 <= time.time() - content["time"] <= _SECONDS:

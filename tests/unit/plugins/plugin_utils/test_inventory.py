@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import time
 
 import pytest
@@ -95,22 +97,45 @@ def test_where_nothing_can_be_shared_it_is_not(monkeypatch, tmp_path):
     assert _inventory.find_all(["h1"], HostVars(hosts(1)), "task") == {"h1": Found(("192.0.2.1",))}
 
 
+def forked(work):
+    """A process of its own that ends with what `work` returns, 9 where it raises."""
+    child = os.fork()
+    if child == 0:
+        status = 9
+        with contextlib.suppress(BaseException):
+            status = work()
+        os._exit(status)
+    return child
+
+
+def status_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_full_disk_costs_time_alone(run_directory):
+    def work():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        answers = [_inventory.find_all(["h1"], HostVars(hosts(1)), "task") for _again in range(2)]
+        return 0 if answers == [{"h1": Found(("192.0.2.1",))}] * 2 else 1
+
+    assert status_of(forked(work)) == 0
+    assert [file.stat().st_size for file in run_directory.iterdir()] == [10]
+
+
 def test_workers_at_once_look_once(run_directory):
     ready, go = os.pipe()
-    children = []
-    for _number in range(8):
-        child = os.fork()
-        if child == 0:
-            os.close(go)
-            os.read(ready, 1)  # until all were forked
-            hostvars = HostVars(hosts(200))
-            found = _inventory.find_all(list(hostvars.hosts), hostvars, "task")
-            os._exit(1 if not hostvars.read else 0 if len(found) == 200 else 2)
-        children.append(child)
+
+    def work():
+        os.close(go)
+        os.read(ready, 1)  # until all were forked
+        hostvars = HostVars(hosts(200))
+        found = _inventory.find_all(list(hostvars.hosts), hostvars, "task")
+        return 2 if len(found) != 200 else 0 if hostvars.read else 1
+
+    children = [forked(work) for _number in range(8)]
     os.close(ready)
     os.close(go)
-    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert sorted(statuses) == [0, *[1] * 7]
+    assert sorted(map(status_of, children)) == [0, *[1] * 7]
 
 
 def test_names_are_those_of_the_controllers_resolver():
