@@ -53,8 +53,19 @@ def _iptables(effects: Effects) -> Backend:
     return Iptables(effects)
 
 
+def _firewalld(effects: Effects) -> Backend:
+    from ansible_collections.netports.core.plugins.module_utils._firewall.firewalld import Firewalld
+
+    return Firewalld(effects)
+
+
 # Each is imported when it is chosen: on a target, what is imported is compiled anew in each run.
-BACKENDS: Dict[str, Callable[[Effects], Backend]] = {"nftables": _nftables, "ufw": _ufw, "iptables": _iptables}
+BACKENDS: Dict[str, Callable[[Effects], Backend]] = {
+    "nftables": _nftables,
+    "firewalld": _firewalld,
+    "ufw": _ufw,
+    "iptables": _iptables,
+}
 
 
 def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:

@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from tests.integration.rigs import Rig
+from tests.lab.sandbox import Host
+
+# What a package update or an operator would leave, and port_allow has to keep.
+STATE = ("/etc", "/usr/lib/firewalld")
+
+
+class FirewalldRig(Rig):
+    """As it comes: zone public, which rejects what is not listed, with SSH."""
+
+    backend = "firewalld"
+    machines = True
+    watched: Sequence[str] = STATE
+
+    def install(self, host: Host) -> None:
+        host.run(["systemctl", "enable", "--now", "firewalld"])
+
+    def running(self, host: Host) -> str:
+        # With handles: a rule that is taken away and put back is a change.
+        return host.run(["nft", "-a", "-s", "list", "ruleset"]).stdout
