@@ -112,14 +112,15 @@ def status_of(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def test_a_full_disk_costs_time_alone(run_directory):
+@pytest.mark.parametrize("left", [0, 10])
+def test_a_full_disk_costs_time_alone(run_directory, left):
     def work():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (left, left))
         answers = [_inventory.find_all(["h1"], HostVars(hosts(1)), "task") for _again in range(2)]
         return 0 if answers == [{"h1": Found(("192.0.2.1",))}] * 2 else 1
 
     assert status_of(forked(work)) == 0
-    assert [file.stat().st_size for file in run_directory.iterdir()] == [10]
+    assert [file.stat().st_size for file in run_directory.iterdir()] == [left]
 
 
 def test_workers_at_once_look_once(run_directory):
