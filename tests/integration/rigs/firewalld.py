@@ -21,6 +21,15 @@ class FirewalldRig(Rig):
 
     def install(self, host: Host) -> None:
         host.run(["systemctl", "enable", "--now", "firewalld"])
+        self._await(host)
+
+    def reboot(self, host: Host) -> None:
+        super().reboot(host)
+        self._await(host)
+
+    def _await(self, host: Host) -> None:
+        # For systemd it is up when it has its name on the bus, and only then it loads its rules.
+        host.run(["firewall-cmd", "--state"])
 
     def running(self, host: Host) -> str:
         # With handles: a rule that is taken away and put back is a change.
