@@ -19,6 +19,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, NftRule
 
 _SLOTS = 15
+_SOURCES = 20
 _HEADER = """# Made by port_allow of the Ansible collection netports.core, which replaces this file as a whole.
 # Rules of your own belong in a file of your own.
 """
@@ -26,7 +27,7 @@ _SECTIONS = ((IPV4, "[iptables]"), (IPV6, "[ip6tables]"))
 
 
 class Entry(NamedTuple):
-    """A line of the file. `device` is empty for every interface, `sources` for everybody."""
+    """A rule as the file has it. `device` is empty for every interface, `sources` for everybody."""
 
     label: str
     family: str
@@ -45,12 +46,18 @@ class Entry(NamedTuple):
     def blocks(self) -> List[Interval]:
         return [block for source in self.sources for block in intervals.blocks(source, self.family)]
 
-    def __str__(self) -> str:
+    def texts(self) -> Iterator[str]:
+        """The lines; iptables takes no word of more than 1023 letters, so that a long list of sources needs several."""
+        sources = [intervals.network_text(block, self.family) for block in self.blocks]
+        for start in range(0, len(sources), _SOURCES) or (0,):
+            yield self._text(sources[start : start + _SOURCES])
+
+    def _text(self, sources: Sequence[str]) -> str:
         words = ["-A INPUT"]
         if self.device:
             words.append("-i %s" % self.device)
-        if self.sources:
-            words.append("-s %s" % ",".join(intervals.network_text(block, self.family) for block in self.blocks))
+        if sources:
+            words.append("-s %s" % ",".join(sources))
         if self.protocol == "ip":
             words.append("-p %d" % self.ports[0][0])
         else:
@@ -137,7 +144,7 @@ def render(labels: Dict[str, Tuple[Entry, ...]]) -> str:
     entries = [entry for label in sorted(labels) for entry in labels[label]]
     text = ""
     for family, section in _SECTIONS:
-        here = [str(entry) for entry in entries if entry.family == family]
+        here = [text for entry in entries if entry.family == family for text in entry.texts()]
         if here:
             text += "\n%s\n%s\n" % (section, "\n".join(here))
     return _HEADER + text if text else ""

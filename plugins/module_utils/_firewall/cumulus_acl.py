@@ -44,6 +44,7 @@ from ansible_collections.netports.core.plugins.module_utils._run import Answer, 
 _STAGE = "/run/netports-acl"
 # From so many entries on, it is worth a word what they take of the hardware's tables; the smallest has room for 250 to 500.
 _MANY = 100
+_PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}
 
 Labels = Dict[str, Tuple[Entry, ...]]
 
@@ -241,12 +242,8 @@ def _previous(had: Labels, saved: Labels, request: Request) -> Iterator[Tuple[st
 
 def _text(running: Labels, saved: Labels) -> str:
     parts = [("kernel", running), (cl_policy.OWN_FILE, saved)]
-    lines = ["%s: %s" % (where, _named(e)) for where, labels in parts for label in sorted(labels) for e in labels[label]]
-    return "".join(line + "\n" for line in lines)
-
-
-def _named(entry: Entry) -> str:
-    return "%s %s" % ("iptables" if entry.family == "ipv4" else "ip6tables", entry)
+    entries = [(where, entry) for where, labels in parts for label in sorted(labels) for entry in labels[label]]
+    return "".join("%s: %s %s\n" % (where, _PROGRAMS[e.family], text) for where, e in entries for text in e.texts())
 
 
 @contextlib.contextmanager

@@ -132,7 +132,9 @@ class CumulusNvue(Backend):
     def _after(self, switch: Switch, policy: Sequence[Line], labels: Sequence[str], entries: Sequence[Entry]) -> Ruleset:
         """The rules of the files when NVUE has written its own anew."""
         kept = [line for line in switch.policy() if _is_ours(line) and not any(_is_of(line, label) for label in labels)]
-        new = [Line(cl_policy.NVUE_FILE, cl_policy.TABLES[e.family], "filter", "INPUT", str(e)) for e in entries]
+        new = [
+            Line(cl_policy.NVUE_FILE, cl_policy.TABLES[e.family], "filter", "INPUT", text) for e in entries for text in e.texts()
+        ]
         ours = list(cl_policy.lines(cl_policy.PolicyFile(cl_policy.OWN_FILE, switch.own_text or "")))
         lines: List[Line] = []
         for family in cl_policy.FAMILIES:

@@ -70,10 +70,10 @@ def whole_family(family: str) -> Intervals:
 
 
 def ordinary_addresses(family: str) -> Intervals:
-    """The addresses that packets from and to other hosts have: no loopback, no multicast, none of `this network`."""
+    """The addresses that packets from and to other hosts have: no loopback, no multicast, none of `this network`, none mapped."""
     low, high = (0x01000000, 0xDFFFFFFF) if family == _address.IPV4 else (2, (0xFF << 120) - 1)
-    loopback = ((0x7F000000, 0x7FFFFFFF),) if family == _address.IPV4 else ()
-    return without(((low, high),), loopback)
+    never = (0x7F000000, 0x7FFFFFFF) if family == _address.IPV4 else (0xFFFF << 32, (0xFFFF << 32) + 0xFFFFFFFF)
+    return without(((low, high),), (never,))
 
 
 def number_of(address: str) -> int:
