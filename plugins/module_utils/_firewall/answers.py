@@ -58,9 +58,13 @@ def _admission(ruleset: Ruleset, listener: Listener, sources: Dict[str, interval
     families = [f for f in model.families_of(listener) if not sources or f in sources]
     if not families:
         return Admission(model.UNKNOWN, "the source is of another address family")
-    found = [_family_admission(ruleset, listener, family, sources.get(family, ())) for family in families]
+    return of_families(listener, [_family_admission(ruleset, listener, family, sources.get(family, ())) for family in families])
+
+
+def of_families(listener: Listener, found: Sequence[Admission]) -> Admission:
+    """One answer of those for each family in which clients come to the listener."""
     rank = (model.UNFILTERED, model.ADMITTED, model.UNKNOWN, model.DROPPED)
-    found.sort(key=lambda admission: rank.index(admission.state))
+    found = sorted(found, key=lambda admission: rank.index(admission.state))
     # Family `any` is served when one of them is, `both` when the worse one is.
     return found[0] if listener.family == "any" else found[-1]
 

@@ -10,6 +10,7 @@ import abc
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Effects
 
@@ -55,6 +56,8 @@ class Backend(abc.ABC):
     """
 
     name: str
+    # What filtered on the host when this backend was found to be in charge; None where it was named.
+    seen: Optional[Ruleset] = None
 
     def __init__(self, effects: Effects) -> None:
         self.effects = effects

@@ -290,9 +290,10 @@ def _completed(packet: Packet, ruleset: Ruleset) -> Packet:
 class Outcome(NamedTuple):
     """A verdict that the packet may meet, and what the path to it depends on."""
 
-    verdict: str  # accept, drop, or unknown
+    verdict: str  # accept, drop, unknown, or in a chain of nat: translated
     where: str
     kinds: Kinds
+    rule: Optional[NftRule] = None  # None for the policy of the chain
 
 
 class Walk:
@@ -340,8 +341,8 @@ class Walk:
     def _meet(self, rule: NftRule, verdict: Any, kinds: Kinds) -> Optional[bool]:
         """Follow a verdict. True: the packet's way ends here; False: it goes on; None: back to the calling chain."""
         kind, value = verdict
-        if kind in ("accept", "drop", "unknown"):
-            self.outcomes.append(Outcome(kind, str(rule), kinds))
+        if kind in ("accept", "drop", "unknown", "translated"):
+            self.outcomes.append(Outcome(kind, str(rule), kinds, rule))
             return True
         if kind in ("jump", "goto"):
             target: ChainKey = (rule.chain[0], rule.chain[1], value["target"])
@@ -513,6 +514,8 @@ _VERDICTS = {
     "continue": "continue",
     "jump": "jump",
     "goto": "goto",
+    "dnat": "translated",
+    "redirect": "translated",
     # These hand the packet to somebody who decides later.
     "queue": "unknown",
     "synproxy": "unknown",

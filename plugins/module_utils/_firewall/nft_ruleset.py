@@ -139,9 +139,9 @@ class Ruleset(NamedTuple):
     def marked(self) -> List[NftRule]:
         return [rule for rules in self.rules.values() for rule in rules if rule.label is not None]
 
-    def shape(self) -> Dict[ChainKey, List[Optional[int]]]:
+    def shape(self) -> Dict[ChainKey, List[Tuple[Optional[int], str]]]:
         """Which rules there are, without what packets change in them (counters, members of sets)."""
-        return {key: [rule.handle for rule in rules] for key, rules in self.rules.items()}
+        return {key: [(rule.handle, rule.line) for rule in rules] for key, rules in self.rules.items()}
 
     def unmarked(self) -> Ruleset:
         """The ruleset as it would be without this collection."""

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
     answers,
+    intervals,
+    model,
     nft_admission,
     nft_plan,
     nft_ruleset,
     observed,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import UNKNOWN, Admission, FirewallError
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
+    UNFILTERED,
+    UNKNOWN,
+    Admission,
+    FirewallError,
+    Rule,
+)
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Chain, ChainKey, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
@@ -59,12 +68,26 @@ def _firewalld(effects: Effects) -> Backend:
     return Firewalld(effects)
 
 
+def _cumulus_acl(effects: Effects) -> Backend:
+    from ansible_collections.netports.core.plugins.module_utils._firewall.cumulus_acl import CumulusAcl
+
+    return CumulusAcl(effects)
+
+
+def _cumulus_nvue(effects: Effects) -> Backend:
+    from ansible_collections.netports.core.plugins.module_utils._firewall.cumulus_nvue import CumulusNvue
+
+    return CumulusNvue(effects)
+
+
 # Each is imported when it is chosen: on a target, what is imported is compiled anew in each run.
 BACKENDS: Dict[str, Callable[[Effects], Backend]] = {
     "nftables": _nftables,
     "firewalld": _firewalld,
     "ufw": _ufw,
     "iptables": _iptables,
+    "cumulus_acl": _cumulus_acl,
+    "cumulus_nvue": _cumulus_nvue,
 }
 
 
@@ -139,13 +162,30 @@ def choose(backend: str, effects: Effects) -> Backend:
             "%s is in charge of this host's firewall, and this version of port_allow writes %s only; nothing was changed"
             % (found[0], ", ".join(BACKENDS))
         )
-    return BACKENDS[found[0] if found else _idle(ruleset)](effects)
+    chosen = BACKENDS[found[0] if found else _idle(ruleset)](effects)
+    chosen.seen = ruleset
+    return chosen
 
 
 def _idle(ruleset: Ruleset) -> str:
     """Who answers for a host that filters nothing: the one that has rules of ours there, which may have to go."""
     iptables = any(nft_ruleset.in_xtables(rule.chain) for rule in ruleset.marked())
     return "iptables" if "iptables" in BACKENDS and (iptables or _run.find_program("nft") is None) else "nftables"
+
+
+def notes(backend: Backend, rules: Sequence[Rule]) -> Tuple[str, ...]:
+    """Ways in which packets that the rules are to admit pass by the input rules of this host, or come to them as others."""
+    if not rules:
+        return ()
+    try:
+        ruleset = backend.seen or observed.read(backend.effects)
+    except (FirewallError, RunError):
+        return ()  # the backend has done its work without
+    if not any(chain.type == "nat" for chain in ruleset.chains.values()):
+        return ()
+    from ansible_collections.netports.core.plugins.module_utils._firewall import detours
+
+    return detours.notes(ruleset, rules)
 
 
 def admissions(
@@ -159,6 +199,34 @@ def admissions(
     del backend
     try:
         ruleset = observed.read(Effects(check_mode=True), enter)
-        return answers.admissions(ruleset, listeners, source)
+        found = answers.admissions(ruleset, listeners, source)
+        return {one.name: _detoured(ruleset, one, source, found[one.name]) for one in listeners if one.name in found}
     except (FirewallError, RunError) as error:
         return {listener.name: Admission(UNKNOWN, str(error)) for listener in listeners if listener.allow}
+
+
+def _detoured(ruleset: Ruleset, listener: Listener, source: Optional[str], found: Admission) -> Admission:
+    """The answer, where the input rules of the host see the listener's packets; what becomes of them, where not."""
+    if found.state == UNFILTERED or listener.ports is None or not any(c.type == "nat" for c in ruleset.chains.values()):
+        return found
+    from ansible_collections.netports.core.plugins.module_utils._firewall import detours
+
+    number = nft_admission.PROTOCOLS[listener.protocol]
+    sent = {family: detours.of(ruleset, Packet(family, number, listener.ports[0])) for family in model.families_of(listener)}
+    if not any(sent.values()):
+        return found
+    each: List[Admission] = []
+    for family, detour in sent.items():
+        if source is not None and intervals.parse_network(source)[0] != family:
+            continue
+        port = listener.ports if detour is None or detour.port is None else (detour.port, detour.port)
+        one = answers.admissions(ruleset, [listener._replace(family=family, ports=port)], source)[listener.name]
+        if detour is not None:
+            said = detour.said("%s %s" % (listener.protocol, listener.port_text))
+            one = (
+                Admission(UNKNOWN, said)
+                if detour.port is None
+                else one._replace(reason="; ".join(filter(None, (said, one.reason))))
+            )
+        each.append(one)
+    return answers.of_families(listener, each) if each else found
