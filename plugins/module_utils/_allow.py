@@ -51,7 +51,7 @@ def allow(params: Mapping[str, Any], listeners: Sequence[Listener], check_mode: 
         "enforcing": plan.enforcing,
         "rules": list(plan.rules),
         "persisted": plan.persisted,
-        "notes": [*(intent.notes if present else ()), *plan.notes],
+        "notes": [*(intent.notes if present else ()), *plan.notes, *registry.notes(backend, request.rules)],
         "warnings": [*(intent.warnings if present else ()), *plan.warnings],
         "diff": {"before": plan.before, "after": plan.after},
     }
