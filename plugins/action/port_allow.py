@@ -10,8 +10,8 @@ from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.netports.core.plugins.module_utils import _allow
-from ansible_collections.netports.core.plugins.module_utils._listener import parse_listeners
-from ansible_collections.netports.core.plugins.plugin_utils import _inventory, _topology
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem, parse_listeners
+from ansible_collections.netports.core.plugins.plugin_utils import _confirm, _inventory, _topology
 from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction, validated
 
 _ARGUMENTS = {name: argument for name, argument in _allow.allow_arguments().items() if name in ("state", "clients", "restrict")}
@@ -23,8 +23,11 @@ class ActionModule(SpecAction):
     module = "netports.core.port_allow"
 
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        if self._task.async_val and arguments.get("rollback_after") is not None:
+            raise Problem("rollback_after", "cannot be used with async: nobody would be there to confirm the change")
         arguments, warnings = self._with_clients(arguments, task_vars)
-        result = self.execute_module(arguments, task_vars)
+        _confirm.remember_connection(self)
+        result = _confirm.confirm(self, self.execute_module(arguments, task_vars))
         if warnings:
             result["warnings"] = [*warnings, *result.get("warnings", ())]
         return result

@@ -92,6 +92,19 @@ options:
       - With V(false) no file is read or written.
     type: bool
     default: true
+  rollback_after:
+    description:
+      - The host takes the change back by itself unless it is confirmed within so many seconds, 5 or more.
+      - The confirmation comes over a new connection, which the action plugin makes once the module has ended. Where there can
+        be none, the task fails, and says when the host takes the change back.
+      - What waits on the host is a process of its own, which outlives the connection, the session and the module, and works when
+        the module is killed. It brings back the rules that the labels had before, for the next boot too. When it is ended, as when
+        the host shuts down, it takes the change back at once.
+      - After a loss of power in this time the host comes up with the new rules if they were written already, see O(persist).
+      - As long as a change waits, other runs on the host wait for its outcome, for a minute at the most. The next run warns of a
+        change that was taken back, or could not be; the system log has both too.
+      - In check mode, and where nothing changes, there is nothing to confirm. It cannot be used with C(async).
+    type: int
 notes:
   - Needs root, and on nftables the command C(nft), version 0.9.0 or later, built with JSON.
   - Ports that are C(dynamic) cannot be opened; a warning names them.
@@ -124,6 +137,12 @@ EXAMPLES = r"""
       prometheus: [198.51.100.9]
       kubelet: []
       load-balancer: []
+
+- name: Only if the host can be reached afterwards
+  netports.core.port_allow:
+    role: kuma_zone_cp
+    exclusive: true
+    rollback_after: 30
 
 - name: Show what would change
   netports.core.port_allow:
@@ -191,6 +210,20 @@ persisted:
   description: Whether the next boot brings the same rules.
   returned: success
   type: bool
+rollback:
+  description: What O(rollback_after) came to.
+  returned: when O(rollback_after) is given
+  type: dict
+  contains:
+    armed:
+      description: Whether there was a change that the host would have taken back.
+      type: bool
+    confirmed:
+      description: Whether it was confirmed over a new connection.
+      type: bool
+    seconds:
+      description: The time there was for that.
+      type: int
 notes:
   description: What is good to know and no reason to worry.
   returned: success

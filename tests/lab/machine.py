@@ -51,6 +51,11 @@ class Machine(Host):
         self.ipv4 = "10.77.0.%d" % number if "ipv4" in families else None
         self.ipv6 = "fd77::%x" % number if "ipv6" in families else None
 
+    @property
+    def network(self) -> str:
+        """The file of the network namespace in which the machines can be reached."""
+        return self._machines.network
+
     def environment(self) -> Dict[str, str]:
         return {**super().environment(), "HOME": "/root", "TMPDIR": "/tmp"}
 
@@ -98,6 +103,7 @@ class Machines:
             raise LabError(reason)
         self.hosts: Dict[str, Machine] = {}
         self._run = "lab-%d-%d" % (os.getpid(), time.monotonic_ns() % 1_000_000)
+        self.network = "/run/netns/netports-%s" % self._run
         self._environment = {**os.environ, "NETPORTS_RUN": self._run, **_podman_settings()}
         self.image = _image()
 

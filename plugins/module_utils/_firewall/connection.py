@@ -55,10 +55,6 @@ def _values() -> Iterator[str]:
         process = _parent(process)
 
 
-def current() -> Optional[Connection]:
-    """None when not started over ssh, or when nothing tells."""
-    for value in _values():
-        found = parse(value)
-        if found is not None:
-            return found
-    return None
+def session() -> str:
+    """The connection as sshd described it; empty when not started over ssh, or when nothing tells."""
+    return next((value for value in _values() if parse(value) is not None), "")
