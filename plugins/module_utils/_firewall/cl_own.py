@@ -10,13 +10,13 @@ without an interface serves all of them, eth0 and VRFs too; `swp+` and `bond+` a
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._address import IPV4, IPV6
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Interval, Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, NftRule
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, ChainKey, NftRule, Ruleset
 
 _SLOTS = 15
 _SOURCES = 20
@@ -129,6 +129,24 @@ def _entry(rule: NftRule) -> Optional[Entry]:
     if own is None or own.family not in (IPV4, IPV6):
         return None
     return Entry(own.label, own.family, own.protocol, own.ports, own.sources, device)
+
+
+def joined(ruleset: Ruleset, key: ChainKey) -> Ruleset:
+    """With each of our rules in that chain as one again: many sources are many rules, none of which admits them all."""
+    rules = ruleset.rules.get(key, [])
+    ours = [rule for rule in rules if _entry(rule) is not None]
+    if not ours:
+        return ruleset
+    place = rules.index(ours[0])
+    entries = [entry for entries in read(ours)[0].values() for entry in entries]
+    whole = [NftRule(key, None, MARK + entry.label, _expression(entry, key)) for entry in entries]
+    return ruleset._replace(rules={**ruleset.rules, key: rules[:place] + whole + [r for r in rules[place:] if r not in ours]})
+
+
+def _expression(entry: Entry, key: ChainKey) -> Tuple[Any, ...]:
+    rule = Rule(entry.label, entry.protocol, entry.ports, entry.family, entry.sources)
+    device = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": entry.device.replace("+", "*")}}
+    return ((device,) if entry.device else ()) + nft_ruleset.expression(rule, key[0])
 
 
 def rules_of(entries: Iterable[Entry]) -> Tuple[Rule, ...]:

@@ -19,7 +19,7 @@ from collections import Counter
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._address import IPV4, IPV6
-from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset, observed
+from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset, nft_ruleset, observed
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, ChainKey, NftRule, Ruleset
 
 CONFIGURATION = "/etc/cumulus/acl/policy.conf"
@@ -36,6 +36,7 @@ _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*=\s*(.*)$")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _RULE = re.compile(r"(?:-t\s+(\w+)\s+)?(?:-A|--append)\s+(\w+(?:\s*,\s*\w+)*)\s*(.*)$")
 _LISTS = re.compile(r"(?<!\S)(-i|--in-interface|-o|--out-interface|-s|--source|-d|--destination)\s+(\S+(?:\s*,\s*\S+)+)")
+_PROTOCOL = re.compile(r"(?<!\S)(?:-p|--protocol)\s+(tcp|udp)(?!\S)")
 # The chains that packets for the switch itself pass.
 _CHAINS = (("mangle", "PREROUTING"), ("mangle", "INPUT"), ("filter", "INPUT"))
 _UNREADABLE = (observed.UNREAD,)
@@ -113,7 +114,8 @@ def _written_out(text: str) -> Iterator[str]:
 def rule_of(line: Line, key: ChainKey, number: int) -> NftRule:
     """The rule in the evaluator's words; one that cannot be read may do anything."""
     try:
-        taken = ipt_ruleset.take_apart(line.text)
+        # Ports may stand behind any other match, where iptables still takes them for those of the protocol.
+        taken = ipt_ruleset.take_apart(_PROTOCOL.sub(r"\g<0> -m \1", line.text))
     except ValueError:
         return NftRule(key, number, "not readable: %s" % line.text, _UNREADABLE)
     return NftRule(key, number, taken.comment, ipt_ruleset.expressions(taken, FAMILIES[line.family], {}, {}), line.text)
@@ -140,9 +142,18 @@ def installed(kernel: Ruleset, policy: Sequence[Line], legacy: bool) -> Ruleset:
     return kernel._replace(chains=chains, rules=rules)
 
 
+# NVUE writes the name of the access list into a comment.
+_NVUE_NAME = re.compile(r"acl_name:netports-(\S+)-ipv[46],")
+
+
 def made_by_nvue_for_us(text: str) -> bool:
-    """NVUE writes the name of the access list into a comment."""
-    return "acl_name:netports-" in text
+    return bool(_NVUE_NAME.search(text))
+
+
+def with_mark(rule: NftRule) -> NftRule:
+    """A rule that NVUE wrote for us, marked as those that we write."""
+    match = _NVUE_NAME.search(rule.comment)
+    return rule._replace(comment=nft_ruleset.MARK + match.group(1)) if match else rule
 
 
 def lost(kernel: Sequence[NftRule], policy: Sequence[NftRule]) -> List[NftRule]:

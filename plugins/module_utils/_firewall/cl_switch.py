@@ -103,6 +103,15 @@ def running(switch: Switch) -> Dict[str, Tuple[Entry, ...]]:
     return cl_own.read(rule for rules in switch.inputs.values() for rule in rules)[0]
 
 
+def warnings(switch: Switch, after: Ruleset, rules: Sequence[Rule]) -> Tuple[str, ...]:
+    """What of others still stands between these rules and their packets."""
+    for family in cl_policy.FAMILIES:
+        key = cl_policy.input_key(family, switch.legacy)
+        marked = [cl_policy.with_mark(rule) for rule in after.rules.get(key, [])]
+        after = cl_own.joined(after._replace(rules={**after.rules, key: marked}), key)
+    return tuple(nft_plan.warnings(after, rules))
+
+
 class Needs:
     """Which rules the switch would refuse the packets of, if ours did not come before; `path` is the file that ours are in."""
 

@@ -24,7 +24,6 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     cl_policy,
     cl_release,
     cl_switch,
-    nft_plan,
     observed,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request
@@ -83,7 +82,7 @@ class CumulusAcl(Backend):
             before=_text(had, saved),
             after=_text(runs if details.install else had, kept),
             persisted=request.persist,
-            warnings=tuple(nft_plan.warnings(details.after, rules)),
+            warnings=cl_switch.warnings(switch, details.after, rules),
             notes=_notes(entries),
             details=details,
             previous=tuple(_previous(had, saved, request)),

@@ -20,7 +20,6 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     cl_policy,
     cl_release,
     cl_switch,
-    nft_plan,
     observed,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request
@@ -78,7 +77,7 @@ class CumulusNvue(Backend):
             before=_text(configuration.lists, labels),
             after=_text(lists, labels),
             persisted=request.persist,
-            warnings=tuple(nft_plan.warnings(after, rules)),
+            warnings=cl_switch.warnings(switch, after, rules),
             notes=(),
             details=_Details(switch.kernel, after, save),
             previous=tuple((label, cl_own.rules_of(had.get(label, ()))) for label in labels),

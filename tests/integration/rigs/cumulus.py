@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Mapping
+from typing import Dict, List, Mapping, Sequence
 
 from tests.integration.rigs import Rig
 from tests.lab.sandbox import HERE, Host
@@ -107,3 +107,44 @@ class CumulusRig(Rig):
         # To install the same rules again is a change too.
         state = super().state(host)
         return {**state, "rules": "%s%d installations" % (state["rules"], installations(host))}
+
+
+# From 5.9 on, as the manual shows the default rules; only a few of them, and for IPv4 alone, as it does.
+_RULE = "-A INPUT -m comment --comment rule_id:%d,acl_name:%s,dir:inbound,interface_id:control-plane %s\n"
+_DOS = (
+    "-i lo -j ACCEPT",
+    "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT",
+    "-p tcp --tcp-flags SYN,RST,ACK,FIN RST -m conntrack --ctstate NEW -j DROP",
+    "-f -j DROP",
+    "-p tcp --tcp-flags ALL ALL -j DROP",
+    "-p tcp -m tcpmss ! --mss 536:65535 -m conntrack --ctstate NEW -j DROP",
+)
+_WHITELIST = (
+    "-p tcp --dport 22 -m conntrack --ctstate ESTABLISHED,NEW -j ACCEPT",
+    "-p tcp --dport 7000 -m conntrack --ctstate ESTABLISHED,NEW -j ACCEPT",
+    "-p icmp -j ACCEPT",
+    "-m limit --limit 1/min -j LOG --log-prefix IPTables-Dropped: --log-level 3",
+    "-j DROP",
+)
+
+
+def _numbered(name: str, rules: Sequence[str]) -> str:
+    return "[iptables]\n" + "".join(_RULE % (10 * n, name, rule) for n, rule in enumerate(rules, 1))
+
+
+WHITELIST_FILES = {
+    "01control_plane.rules": _numbered("acl-default-dos", _DOS),
+    "98control_plane_whitelist.rules": _numbered("acl-default-whitelist", _WHITELIST),
+}
+
+
+def install_nvue(host: Host, release: str = "5.9.1", files: Mapping[str, str] = WHITELIST_FILES) -> None:
+    """A switch where NVUE is in charge."""
+    host.write("/etc/nvue.d/startup.yaml", "")
+    install(host, files, release)
+    provide(host, "nv", "nv.py")
+
+
+def configured(host: Host) -> List[str]:
+    """What NVUE has applied, as commands."""
+    return host.run(["nv", "config", "show", "-o", "commands"]).stdout.splitlines()

@@ -72,7 +72,8 @@ def policy_files(arguments: argparse.Namespace) -> List[pathlib.Path]:
 
 
 def rules_of(path: pathlib.Path) -> Iterator[Rule]:
-    section, variables = "", {}  # type: str, Dict[str, str]
+    section = ""
+    variables: Dict[str, str] = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         text = line.strip()
         origin = "line %d : %%s error processing rule '%s'" % (number, text)
