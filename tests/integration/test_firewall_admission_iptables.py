@@ -138,7 +138,7 @@ FIXED_MATCHES = (
     "-m connlimit --connlimit-upto 5000 --connlimit-mask 0",
     "-m recent --name seen --set",
     "-m recent --name seen --rcheck --seconds 60",
-    "-m recent --name seen ! --update --seconds 60 --hitcount 2",
+    "-m recent --name seen ! --update --seconds 60",
     '-m comment --comment "-j DROP"',
     "-m comment --comment --dport",
     '-m comment --comment "a \\"quoted\\" word"',

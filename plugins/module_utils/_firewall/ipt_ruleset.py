@@ -484,6 +484,11 @@ def _unclear(name: str) -> Expression:
     return {"xt": {"type": "match", "name": name or "iptables"}}
 
 
+def _counts_hits(part: Part) -> bool:
+    """Several packets of a source within a time are a rate, and none is exceeded by the first."""
+    return any(o.name == "--hitcount" and o.value.isdigit() and int(o.value) > 1 for o in part.options)
+
+
 def _option(part: str, option: Option, context: _Context) -> Optional[List[Expression]]:
     handler = _HANDLERS[part].get(option.name)
     if handler is None and option.name.startswith(_DETAILS.get(part, ("\0",))):
@@ -494,6 +499,8 @@ def _option(part: str, option: Option, context: _Context) -> Optional[List[Expre
 def _part(part: Part, context: _Context) -> List[Expression]:
     if part.name == "rpfilter":
         return _route_back(part)
+    if part.name == "recent" and _counts_hits(part):
+        return [{"limit": {"rate": "recent", "inv": not any(option.negated for option in part.options)}}]
     if part.name not in _HANDLERS or (not part.options and part.name in _NEEDS_OPTION):
         return [_unclear(part.name)]
     found = [_option(part.name, option, context) for option in part.options]
