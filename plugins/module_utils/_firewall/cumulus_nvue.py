@@ -131,16 +131,14 @@ class CumulusNvue(Backend):
     def _after(self, switch: Switch, policy: Sequence[Line], labels: Sequence[str], entries: Sequence[Entry]) -> Ruleset:
         """The rules of the files when NVUE has written its own anew."""
         kept = [line for line in switch.policy() if _is_ours(line) and not any(_is_of(line, label) for label in labels)]
-        new = [
-            Line(cl_policy.NVUE_FILE, cl_policy.TABLES[e.family], "filter", "INPUT", text) for e in entries for text in e.texts()
-        ]
-        ours = list(cl_policy.lines(cl_policy.PolicyFile(cl_policy.OWN_FILE, switch.own_text or "")))
+        texts = (switch.own_text or "", cl_own.render({"": tuple(entries)}))
+        ours = [line for text in texts for line in cl_policy.lines(cl_policy.PolicyFile(cl_policy.OWN_FILE, text))]
         lines: List[Line] = []
         for family in cl_policy.FAMILIES:
             here = [line for line in policy if line.family == family]
             inputs = [line for line in here if (line.table, line.chain) == ("filter", "INPUT")]
             place = switch.before(policy, cl_policy.NVUE_FILE, family)
-            middle = [line for line in (*ours, *kept, *new) if line.family == family]
+            middle = [line for line in (*ours, *kept) if line.family == family]
             lines += [line for line in here if line not in inputs] + inputs[:place] + middle + inputs[place:]
         return cl_policy.installed(switch.kernel, lines, switch.legacy)
 

@@ -149,7 +149,7 @@ def take_apart(line: str) -> RuleText:
             target, goto = option.value, option.name in ("-g", "--goto")
         elif option.name in ("-m", "--match"):
             parts.append((option.value, []))
-        elif option.name in _HANDLERS[""] or option.name in _FRAGMENT:
+        elif option.name in _HANDLERS[""]:
             parts[0][1].append(option)
         else:
             # Without -m, as people write it, the options of the protocol.
@@ -312,6 +312,19 @@ def _icmp(protocol: str) -> _Handler:
     return handler
 
 
+def _later_fragment(option: Option, context: _Context) -> Optional[List[Expression]]:
+    # All but the first fragment of a packet, and a first packet is whole.
+    return [_never(context, option.negated)]
+
+
+def _segment_size(option: Option, context: _Context) -> Optional[List[Expression]]:
+    """A first packet of TCP offers segments of a usual size, from the least that hosts must take on."""
+    low, colon, high = option.value.partition(":")
+    if context.protocol != "tcp" or not (colon and low.isdigit() and high.isdigit() and int(low) <= 536 and int(high) >= 9000):
+        return None
+    return [_never(context, not option.negated)]
+
+
 _CT_STATES = frozenset(("invalid", "new", "established", "related", "untracked", "snat", "dnat"))
 
 
@@ -438,6 +451,8 @@ _HANDLERS: Dict[str, Dict[str, _Handler]] = {
         "--in-interface": _interface("iifname"),
         "-o": _interface("oifname"),
         "--out-interface": _interface("oifname"),
+        "-f": _later_fragment,
+        "--fragment": _later_fragment,
         "-c": _bookkeeping,
         "--set-counters": _bookkeeping,
     },
@@ -461,6 +476,7 @@ _HANDLERS: Dict[str, Dict[str, _Handler]] = {
     "addrtype": {"--dst-type": _destination_type},
     "mark": {"--mark": _mark},
     "pkttype": {"--pkt-type": _packet_type},
+    "tcpmss": {"--mss": _segment_size},
     "limit": {"--limit": _limit(False), "--limit-burst": _nothing},
     "hashlimit": {"--hashlimit-upto": _limit(False), "--hashlimit": _limit(False), "--hashlimit-above": _limit(True)},
     "connlimit": {"--connlimit-upto": _connection_count(False), "--connlimit-above": _connection_count(True)},
@@ -469,7 +485,6 @@ _HANDLERS: Dict[str, Dict[str, _Handler]] = {
     "rt": {"--rt-type": _no_header("rt"), "--rt-segsleft": _no_header("rt"), "--rt-len": _no_header("rt")},
     "comment": {"--comment": _nothing},
 }
-_FRAGMENT = ("-f", "--fragment")
 # Options that say how a match counts, by the beginning of their names.
 _DETAILS = {
     "hashlimit": ("--hashlimit-",),
