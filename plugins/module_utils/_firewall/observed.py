@@ -75,7 +75,8 @@ def _check_without_nft(dumps: Sequence[_Dump], reader: _Reader) -> None:
     if not any(reader.program(family, flavour) for family in _PROGRAMS for flavour in (NFT_FLAVOUR, LEGACY_FLAVOUR)):
         raise FirewallError("neither the command nft (package nftables) nor iptables-save (package iptables) is installed")
     for dump in dumps:
-        if dump.problem:
+        # A kernel that has no nf_tables has no rules there.
+        if dump.problem and dump.flavour == NFT_FLAVOUR and "not supported" not in dump.problem:
             raise FirewallError("cannot read the rules of %s: %s" % (_PROGRAMS[dump.family], dump.problem))
 
 
