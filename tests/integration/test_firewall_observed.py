@@ -107,6 +107,29 @@ def test_a_host_without_nft(host: Host, only: Sequence[str]) -> None:
     assert states(found) == {"22": "admitted", "25": "dropped", "8080": "admitted"}
 
 
+def test_a_host_without_nft_has_tables_that_iptables_does_not_show(host: Host) -> None:
+    only = ("iptables-nft-save", "ip6tables-nft-save")
+    restore(host, "nft", *RULES)
+    assert set(states(look(host, *only)).values()) == {"unfiltered"}
+    host.run(["nft", "-f", "-"], input="table inet other {\n}\n")
+    found = look(host, *only)
+    assert set(states(found).values()) == {"unknown"} and found["in_charge"] == []
+    assert "nft is not installed" in found["admitted"]["22"][1] and "inet other" in found["admitted"]["22"][1]
+    chains = "".join("table %s filter { chain x { type filter hook input priority 1; }; }\n" % family for family in ("ip", "ip6"))
+    host.run(["nft", "-f", "-"], input="delete table inet other\n" + chains)
+    assert "chain ip filter input" in look(host, *only)["admitted"]["22"][1]
+
+
+def test_rules_of_nft_in_tables_of_iptables(host: Host) -> None:
+    """iptables-save prints them as far as it understands them, and does not say so."""
+    restore(host, "nft", *RULES, policy="ACCEPT")
+    for family in ("ip", "ip6"):
+        host.run(["nft", "add rule %s filter INPUT tcp dport vmap { 25 : drop }" % family])
+    found = look(host)
+    assert "-A INPUT -p tcp" not in found["lines"] and len(found["lines"]) == 4
+    assert states(found) == {"22": "admitted", "25": "dropped", "8080": "admitted"}
+
+
 def test_a_host_without_iptables(host: Host) -> None:
     """nft does not show what the extensions ask, and there is nothing else to ask."""
     restore(host, "nft", *RULES, policy="DROP")

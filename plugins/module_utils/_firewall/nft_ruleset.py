@@ -113,7 +113,8 @@ class NftRule(NamedTuple):
     def __str__(self) -> str:
         if self.line:
             return "rule `%s` of chain %s" % (self.line, chain_text(self.chain))
-        where = "rule with handle %s of chain %s" % (self.handle, chain_text(self.chain))
+        handle = "" if self.handle is None else " with handle %d" % self.handle
+        where = "rule%s of chain %s" % (handle, chain_text(self.chain))
         return "%s (%s)" % (where, self.comment) if self.comment else where
 
 

@@ -11,18 +11,21 @@ A host with plain nftables costs one `nft -j list ruleset`.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Chain, NftRule, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Chain, ChainKey, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 NFT_FLAVOUR = "nft"
 LEGACY_FLAVOUR = "legacy"
+# What iptables-save says where nft wrote in its tables too.
+_INCOMPATIBLE = re.compile(r"^# Table `(\S+)' .*use 'nft' tool", re.MULTILINE)
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 
 
@@ -57,6 +60,8 @@ def read(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
     dumps += [reader.dump(family, LEGACY_FLAVOUR) for family in reader.legacy_families()]
     if not native:
         _check_without_nft(dumps, reader)
+        for family, table in reader.tables_beside_iptables(dumps):
+            ruleset = _with_unread(ruleset, (family, table, "input"), "the command nft is not installed (package nftables)")
     if not dumps:
         return ruleset
     # What most hosts do without is not compiled there.
@@ -107,7 +112,7 @@ def _has_extension(rule: NftRule) -> bool:
 def _with(ruleset: Ruleset, dump: _Dump, sets: _Sets, native: bool) -> Ruleset:
     legacy = dump.flavour == LEGACY_FLAVOUR
     if dump.problem:
-        return _with_unread(ruleset, dump) if legacy else ruleset
+        return _with_unread(ruleset, (dump.family, LEGACY + "filter", "INPUT"), dump.problem) if legacy else ruleset
     from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset
 
     try:
@@ -132,15 +137,24 @@ def _with(ruleset: Ruleset, dump: _Dump, sets: _Sets, native: bool) -> Ruleset:
 
 def _joined(shown: NftRule, translated: NftRule) -> NftRule:
     """What nft shows of a rule, with what it does not show."""
-    expr = translated.expr if _has_extension(shown) else shown.expr
-    return shown._replace(expr=expr, comment=shown.comment or translated.comment, line=translated.line)
+    if _has_extension(shown):
+        return shown._replace(expr=translated.expr, comment=shown.comment or translated.comment, line=translated.line)
+    # Of a rule that nft made, iptables-save prints what it understands, and does not say so.
+    same = _decision(shown) == _decision(translated)
+    return shown._replace(comment=shown.comment or translated.comment, line=translated.line if same else "")
 
 
-def _with_unread(ruleset: Ruleset, dump: _Dump) -> Ruleset:
+def _decision(rule: NftRule) -> Any:
+    """What the rule does in the end."""
+    last = rule.expr[-1] if rule.expr else None
+    return last if isinstance(last, dict) and not set(last) & {"match", "counter", "limit"} else None
+
+
+def _with_unread(ruleset: Ruleset, key: ChainKey, why: str) -> Ruleset:
     """With one rule in the place of those that are there and cannot be listed."""
-    chain = Chain(dump.family, LEGACY + "filter", "INPUT", "filter", "input", 0, "accept")
-    rule = NftRule(chain.key, None, "not readable: %s" % dump.problem, (UNREAD,))
-    return ruleset._replace(chains={**ruleset.chains, chain.key: chain}, rules={**ruleset.rules, chain.key: [rule]})
+    chain = Chain(*key, type="filter", hook="input")
+    rule = NftRule(key, None, "not readable: %s" % why, (UNREAD,))
+    return ruleset._replace(chains={**ruleset.chains, key: chain}, rules={**ruleset.rules, key: [rule]})
 
 
 # As old versions of nft print an extension of iptables: it may match and decide anything.
@@ -150,6 +164,29 @@ UNREAD = {"xt": None}
 def unread(rule: NftRule) -> bool:
     """Does this rule stand for rules that could not be listed?"""
     return rule.expr == (UNREAD,) and rule.handle is None
+
+
+# The numbers of the kernel for families whose packets may come to this host.
+_FAMILIES = {1: "inet", 2: "ip", 5: "netdev", 10: "ip6"}
+_NETLINK_NETFILTER = 12
+_GET_TABLES = 10 << 8 | 1
+_TABLE_NAME = 1
+
+
+def _tables() -> List[Tuple[str, str]]:
+    """The tables of nf_tables, as the kernel names them to anybody who asks."""
+    from ansible_collections.netports.core.plugins.module_utils._sockets import netlink
+
+    try:
+        link = netlink.Netlink(_NETLINK_NETFILTER)
+        try:
+            answers = link.dump(_GET_TABLES, bytes(4))
+        finally:
+            link.close()
+    except netlink.NetlinkError:
+        return []  # a kernel without nf_tables; without privilege iptables has said so
+    tables = [(_FAMILIES.get(one[0]), netlink.attributes(one, 4).get(_TABLE_NAME, b"")) for one in answers]
+    return [(family, name.rstrip(b"\0").decode("utf-8", "replace")) for family, name in tables if family is not None]
 
 
 class _Reader:
@@ -197,6 +234,13 @@ class _Reader:
         except RunError:
             text = None  # without privilege; nft will say so itself
         return bool((text or "").split())
+
+    def tables_beside_iptables(self, dumps: Sequence[_Dump]) -> List[Tuple[str, str]]:
+        """What a host without nft has in nf_tables and iptables does not show, by family and name."""
+        found = [(dump.family, table) for dump in dumps for table in _INCOMPATIBLE.findall(dump.text)]
+        if self._enter:
+            return found  # the kernel answers this process for its own namespace
+        return found + [key for key in _tables() if key[0] not in _PROGRAMS or key[1] not in nft_ruleset.XTABLES]
 
     def sets(self) -> _Sets:
         """The sets of ipset; empty where they cannot be listed: rules that ask for one are not certain then."""
