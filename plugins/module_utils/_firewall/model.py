@@ -25,6 +25,9 @@ ADMITTED = "admitted"
 DROPPED = "dropped"
 UNKNOWN = "unknown"
 UNFILTERED = "unfiltered"
+# The warning that goes with `enforcing: false`.
+NOTHING_FILTERS = "nothing on this host filters incoming traffic; no port needed opening"
+CLOSED = "closed"  # nobody is to be admitted, so that it does not matter
 
 # nftables keeps 127 bytes of comment, iptables 255; a label is a part of it.
 _LABEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
@@ -148,6 +151,18 @@ def _sources(listener: Listener, clients: Mapping[str, Any]) -> _Sources:
     return {family: intervals.merged(n for f, n in networks if f == family) for family in (IPV4, IPV6)}
 
 
+def sources_to_admit(listener: Listener, clients: Mapping[str, Any]) -> Dict[str, Intervals]:
+    """By family: who must be admitted, empty for everybody. A family in which nobody must be is left out.
+
+    `clients` are parsed.
+    """
+    sources = _sources(listener, clients)
+    if sources is None:
+        return {family: () for family in families_of(listener)}
+    found = {family: sources[family] for family in families_of(listener) if sources[family]}
+    return {family: () if known == intervals.whole_family(family) else known for family, known in found.items()}
+
+
 def _client_warnings(listener: Listener, clients: Mapping[str, Any], sources: _Sources) -> List[str]:
     if not clients or not listener.clients or open_to_all(listener, clients):
         return []
@@ -179,14 +194,8 @@ def intent(label: str, listeners: Iterable[Listener], clients: Optional[Mapping[
             continue
         if listener.seen_as == "nodeport":
             nodeports.append(listener.name)
-        sources = _sources(listener, known)
-        warnings.extend(_client_warnings(listener, known, sources))
-        for family in families_of(listener):
-            admitted = () if sources is None else sources[family]
-            if sources is not None and not admitted:
-                continue
-            if admitted == intervals.whole_family(family):
-                admitted = ()
+        warnings.extend(_client_warnings(listener, known, _sources(listener, known)))
+        for family, admitted in sources_to_admit(listener, known).items():
             ports.setdefault((listener.protocol, family, admitted), []).extend(numbers_of(listener))
     if dynamic:
         warnings.append("cannot open ports that are not known before the service runs: %s" % ", ".join(dynamic))
