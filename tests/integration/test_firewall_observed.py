@@ -257,3 +257,32 @@ def test_what_a_transparent_proxy_takes_is_judged_by_its_port(host: Host, flavou
         assert found["8080"][0] == found["25"][0] == state
         assert found["22"][0] == "dropped"
         assert "see port 15006 instead" in found["8080"][1]
+
+
+KUBERNETES = """*filter
+:INPUT ACCEPT [0:0]
+:KUBE-FIREWALL - [0:0]
+-A INPUT -j KUBE-FIREWALL
+-A KUBE-FIREWALL -m comment --comment "kubernetes firewall for dropping marked packets" -m mark --mark 0x8000/0x8000 -j DROP
+COMMIT
+"""
+
+
+@pytest.mark.parametrize("flavour", ["nft", "legacy"])
+def test_containers_alone_are_nobody_in_charge(host: Host, flavour: str) -> None:
+    restore(host, flavour)
+    host.run(["iptables-%s-restore" % flavour], input=KUBERNETES)
+    before = host.run(["iptables-%s-save" % flavour]).stdout.splitlines()[1:-1]
+    options = {"listeners": [{"name": "web", "protocol": "tcp", "port": 8080}], "label": "web"}
+    for state in ("present", "absent"):
+        result = _module.run(host, "port_allow", dict(options, state=state))
+        assert not result["changed"] and not result["enforcing"]
+        assert bool([w for w in result["warnings"] if "nothing on this host filters" in w]) == (state == "present")
+    assert host.run(["iptables-%s-save" % flavour]).stdout.splitlines()[1:-1] == before
+
+
+def test_rules_of_ours_go_where_nobody_is_in_charge_any_more(host: Host) -> None:
+    restore(host, "nft", *RULES)
+    result = _module.run(host, "port_allow", {"listeners": [], "label": "web", "state": "absent", "persist": False})
+    assert (result["changed"], result["backend"]) == (True, "iptables")
+    assert look(host)["labels"] == []

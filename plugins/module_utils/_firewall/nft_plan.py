@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import SOURCE, Packet, Walk
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Chain, ChainKey, NftRule, Ruleset
 
@@ -109,7 +109,7 @@ def plan(ruleset: Ruleset, label: str, rules: Sequence[Rule], exclusive: bool = 
     marked = ruleset.marked()
     if rules and not enforcing:
         # Nothing to open; what is there is left for the day when the operator switches filtering on again.
-        return Edits((), (), (), (), False, ("nothing on this host filters incoming traffic; no port needed opening",))
+        return Edits((), (), (), (), False, (NOTHING_FILTERS,))
     needed = needed_in(ruleset, rules)
     delete = [r for r in marked if exclusive and r.label != label]
     placed: Set[Tuple[ChainKey, Rule]] = set()

@@ -162,15 +162,18 @@ def choose(backend: str, effects: Effects) -> Backend:
             "%s is in charge of this host's firewall, and this version of port_allow writes %s only; nothing was changed"
             % (found[0], ", ".join(BACKENDS))
         )
-    chosen = BACKENDS[found[0] if found else _idle(ruleset)](effects)
+    chosen = BACKENDS[found[0]](effects) if found else _idle(ruleset, effects)
     chosen.seen = ruleset
     return chosen
 
 
-def _idle(ruleset: Ruleset) -> str:
-    """Who answers for a host that filters nothing: the one that has rules of ours there, which may have to go."""
+def _idle(ruleset: Ruleset, effects: Effects) -> Backend:
+    """For a host that filters nothing. Rules of ours that are there may have to go, by the one that can."""
+    from ansible_collections.netports.core.plugins.module_utils._firewall.unfiltered import Unfiltered
+
     iptables = any(nft_ruleset.in_xtables(rule.chain) for rule in ruleset.marked())
-    return "iptables" if "iptables" in BACKENDS and (iptables or _run.find_program("nft") is None) else "nftables"
+    name = "iptables" if iptables or _run.find_program("nft") is None else "nftables"
+    return Unfiltered(BACKENDS[name](effects))
 
 
 def notes(backend: Backend, rules: Sequence[Rule]) -> Tuple[str, ...]:
