@@ -146,7 +146,9 @@ FIXED_MATCHES = (
     "-m mac --mac-source 02:00:00:00:00:01",
     "-m statistic --mode nth --every 2 --packet 0",
 )
-TARGETS = ("-j ACCEPT",) * 4 + ("-j DROP",) * 4 + ("-j REJECT", "-j RETURN", "-j LOG", "-j MARK --set-mark 7", "")
+# A rejection of its later packets would undo a connection whose first packet passed, and that packet alone is judged.
+REJECT = "-m conntrack --ctstate NEW -j REJECT"
+TARGETS = ("-j ACCEPT",) * 4 + ("-j DROP",) * 4 + (REJECT, "-j RETURN", "-j LOG", "-j MARK --set-mark 7", "")
 TARGETS += ("-j SET --add-set filled_%(family)s src",)
 PASSED_ON = ("-j first", "-g first", "-j second", "-g second")
 
@@ -184,7 +186,7 @@ class Random(random.Random):
         for _count in range(self.randint(0, most)):
             targets = TARGETS + tuple(target for target in PASSED_ON if target.split()[1] in chains)
             target = self.choice(targets) if not chains or self.random() < 0.8 else self.choice(targets[-2:])
-            if target == "-j REJECT" and not reject:
+            if target == REJECT and not reject:
                 target = "-j DROP"
             yield "-A %s %%s %s" % (chain, target)
 
@@ -202,7 +204,6 @@ class Random(random.Random):
     def filled(self, line: str, family: str) -> str:
         if not line.startswith("-A"):
             return line
-        # No --reject-with tcp-reset: it would undo a connection whose first packet passed, and that packet alone is judged.
         return line.replace("%s", self.matches(family), 1) % values(family)
 
 
