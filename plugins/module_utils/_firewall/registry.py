@@ -99,7 +99,8 @@ def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:
     found: List[str] = []
     if os.path.exists(CUMULUS_POLICY):
         found.append("cumulus_acl")
-    if any(key[1] == "firewalld" for key in ruleset.chains) or _firewalld_runs(effects):
+    runs, boots = _firewalld_unit(effects)
+    if any(key[1] == "firewalld" for key in ruleset.chains) or runs:
         found.append("firewalld")
     if re.search(r"(?mi)^\s*ENABLED=yes\b", _run.read_text(UFW_SETTINGS) or ""):
         found.append("ufw")
@@ -107,6 +108,8 @@ def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:
         owner = _owner(ruleset, chain, found)
         if owner not in found:
             found.append(owner)
+    if boots and not found:
+        found.append("firewalld")
     return found
 
 
@@ -138,12 +141,16 @@ def _owner(ruleset: Ruleset, chain: Chain, found: Sequence[str]) -> str:
     return "ufw" if ufw_runs else owner
 
 
-def _firewalld_runs(effects: Effects) -> bool:
-    """Offline or with the iptables backend it has no table of its own."""
+def _firewalld_unit(effects: Effects) -> Tuple[bool, bool]:
+    """Whether it runs or is just starting, and whether the next boot starts it.
+
+    Until it has loaded its rules, and with the iptables backend, it has no table of its own.
+    """
     systemctl = _run.find_program("systemctl") if os.path.isdir("/run/systemd/system") else None
     if systemctl is None or _run.find_program("firewall-cmd") is None:
-        return False
-    return effects.query([systemctl, "is-active", "--quiet", "firewalld.service"]).rc == 0
+        return False, False
+    said = effects.query([systemctl, "show", "firewalld.service", "--property=ActiveState,UnitFileState"]).stdout
+    return bool(re.search(r"(?m)^ActiveState=(active|activating|reloading)$", said)), "UnitFileState=enabled" in said
 
 
 def choose(backend: str, effects: Effects) -> Backend:

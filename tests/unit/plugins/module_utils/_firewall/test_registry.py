@@ -40,7 +40,7 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.
     """A host without any firewall's files."""
     monkeypatch.setattr(registry, "UFW_SETTINGS", str(tmp_path / "ufw.conf"))
     monkeypatch.setattr(registry, "CUMULUS_POLICY", str(tmp_path / "policy.conf"))
-    monkeypatch.setattr(registry, "_firewalld_runs", lambda effects: False)
+    monkeypatch.setattr(registry, "_firewalld_unit", lambda effects: (False, False))
     return tmp_path
 
 
