@@ -191,10 +191,10 @@ class Firewalld(Backend):
     def _for_good(self, files: fwd_plan.Files) -> None:
         for name, group in files.sets.items():
             if group is not None:
-                self._bus.keep_set(name, fwd_files.MARK + group.label, group.family, group.sources)
+                self._bus.keep_set(name, group, fwd_files.MARK + group.label, name in files.before.sets)
         for name, group in files.groups.items():
             if group is not None:
-                self._bus.keep_service(name, fwd_files.MARK + group.label, group.ports, group.protocols)
+                self._bus.keep_service(group, fwd_files.MARK + group.label, name in files.before.groups)
         for zone, edit in files.zones.items():
             self._bus.keep_zone(zone, edit.drop, edit.add)
         for kind, gone in (("Service", files.groups), ("IPSet", files.sets)):

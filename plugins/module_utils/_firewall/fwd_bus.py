@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries
+from ansible_collections.netports.core.plugins.module_utils._address import IPV6
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
 
@@ -27,6 +28,7 @@ _CONFIG = _NAME + ".config"
 START_TIMEOUT = 20.0
 # A rich rule takes the daemon some 10 ms, and there may be hundreds.
 _CALL_TIMEOUT = 100
+_UNKNOWN = ("INVALID_SERVICE", "INVALID_IPSET")
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _ESCAPE = re.compile(rb"\\([0-7]{3}|x[0-9a-fA-F]{2}|.)")
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"s": b" "}
@@ -131,6 +133,7 @@ class Bus:
         self._effects = effects
         self._busctl = _run.find_program("busctl")
         self.default_zone = ""  # known when it runs
+        self._services: Optional[FrozenSet[str]] = None
 
     def runs(self) -> bool:
         """Is firewalld there to be asked? Waits for one that is just starting. Raises FirewallError."""
@@ -213,57 +216,59 @@ class Bus:
         self.tell(_ROOT, _ZONE, "setZoneSettings2", "sa{sv}", name, *_entries_argument(held))
 
     def service(self, name: str) -> Optional[Tuple[Tuple[Tuple[str, str], ...], Tuple[str, ...]]]:
-        """The ports and protocols of a service as the running firewalld knows it."""
-        try:
-            found = self.ask(_ROOT, _NAME, "getServiceSettings2", "s", name)
-        except BusError as error:
-            if error.code == "INVALID_SERVICE":
-                return None
-            raise
+        """The ports and protocols of a service as the running firewalld knows it; None when it knows none."""
+        # To ask for an unknown one would leave an error in its log.
+        if self._services is None:
+            self._services = frozenset(self.ask(_ROOT, _NAME, "listServices"))
+        if name not in self._services:
+            return None
+        found = self.ask(_ROOT, _NAME, "getServiceSettings2", "s", name)
         return tuple(found.get("ports", ())), tuple(found.get("protocols", ()))
 
     def set_entries(self, name: str) -> Optional[Tuple[str, ...]]:
-        """The members of an ipset as the running firewalld knows it."""
-        try:
-            return tuple(self.ask(_ROOT, _IPSET, "getEntries", "s", name))
-        except BusError as error:
-            if error.code in ("INVALID_IPSET", "NOT_APPLIED"):
-                return None
-            raise
+        """The members of an ipset as the running firewalld knows it; None when it knows none."""
+        if name not in self.ask(_ROOT, _IPSET, "getIPSets"):
+            return None
+        return tuple(self.ask(_ROOT, _IPSET, "getEntries", "s", name))
 
     # The permanent configuration, as the daemon has it in memory and writes it. It would see files that are changed
     # beside it too, but five seconds later, and until then others who change the configuration would write the old one.
 
-    def _object(self, kind: str, name: str) -> Optional[str]:
+    def _object(self, kind: str, name: str) -> str:
+        return str(self.ask(_ROOT + "/config", _CONFIG, "get%sByName" % kind, "s", name))
+
+    def _keep(self, kind: str, name: str, is_there: bool, add: Sequence[str], update: Sequence[str]) -> None:
+        """Add a `Service` or `IPSet`, or change the one that is there; files that changed lately may mislead about which."""
+        if not is_there:
+            try:
+                self.tell(_ROOT + "/config", _CONFIG, *add)
+                return
+            except BusError as error:
+                if error.code != "NAME_CONFLICT":
+                    raise
         try:
-            return str(self.ask(_ROOT + "/config", _CONFIG, "get%sByName" % kind, "s", name))
+            path = self._object(kind, name)
         except BusError as error:
-            if error.code in ("INVALID_SERVICE", "INVALID_IPSET", "INVALID_ZONE"):
-                return None
-            raise
-
-    def keep_service(self, name: str, short: str, ports: Sequence[Tuple[str, str]], protocols: Sequence[str]) -> None:
-        settings = ["sa{sv}", name, "3", "short", "s", short]
-        settings += ["ports", "a(ss)", *_pairs(ports), "protocols", "as", *_strings(protocols)]
-        path = self._object("Service", name)
-        if path is None:
-            self.tell(_ROOT + "/config", _CONFIG, "addService2", *settings)
+            if error.code not in _UNKNOWN:
+                raise
+            self.tell(_ROOT + "/config", _CONFIG, *add)
         else:
-            self.tell(path, _CONFIG + ".service", "update2", "a{sv}", *settings[2:])
+            self.tell(path, "%s.%s" % (_CONFIG, kind.lower()), *update)
 
-    def keep_set(self, name: str, short: str, family: str, members: Sequence[str]) -> None:
-        options = [("family", "inet6")] if family == "ipv6" else []
-        settings = ["", short, "", "hash:net", *_pairs(options), *_strings(members)]
-        path = self._object("IPSet", name)
-        if path is None:
-            self.tell(_ROOT + "/config", _CONFIG, "addIPSet", "s(ssssa{ss}as)", name, *settings)
-        else:
-            self.tell(path, _CONFIG + ".ipset", "update", "(ssssa{ss}as)", *settings)
+    def keep_service(self, group: Group, short: str, is_there: bool) -> None:
+        settings = ["3", "short", "s", short, "ports", "a(ss)", *_pairs(group.ports)]
+        settings += ["protocols", "as", *_strings(group.protocols)]
+        add = ["addService2", "sa{sv}", group.service, *settings]
+        self._keep("Service", group.service, is_there, add, ["update2", "a{sv}", *settings])
+
+    def keep_set(self, name: str, group: Group, short: str, is_there: bool) -> None:
+        options = [("family", "inet6")] if group.family == IPV6 else []
+        settings = ["", short, "", "hash:net", *_pairs(options), *_strings(group.sources)]
+        add = ["addIPSet", "s(ssssa{ss}as)", name, *settings]
+        self._keep("IPSet", name, is_there, add, ["update", "(ssssa{ss}as)", *settings])
 
     def keep_zone(self, name: str, drop: Entries, add: Entries) -> None:
         path = self._object("Zone", name)
-        if path is None:
-            raise FirewallError("firewalld has no zone %s in its permanent configuration" % name)
         found = self.ask(path, _CONFIG + ".zone", "getSettings2")
         held = Entries(tuple(found.get("services", ())), tuple(found.get("rules_str", ())))
         new = held.changed(drop, add)
@@ -272,8 +277,12 @@ class Bus:
 
     def forget(self, kind: str, name: str) -> None:
         """Take a `Service` or `IPSet` out of the permanent configuration."""
-        path = self._object(kind, name)
-        if path is not None:
+        try:
+            path = self._object(kind, name)
+        except BusError as error:
+            if error.code not in _UNKNOWN:
+                raise
+        else:
             self.tell(path, "%s.%s" % (_CONFIG, kind.lower()), "remove")
 
 
