@@ -21,12 +21,11 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optiona
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_plan, ipt_ruleset, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Request
-from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import Edits, TableEdits
+from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import PROGRAMS, Edits, TableEdits
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, ChainKey, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects, FileChange
 
-PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _NO_PERSIST = "Or use persist: false, to change the running firewall only"
 _RULE = re.compile(r"^\s*(?:\[\d+:\d+\]\s+)?(?:-A|--append)\s+(\S+)\s")
 _NAMES = {"ip": "IPv4", "ip6": "IPv6"}

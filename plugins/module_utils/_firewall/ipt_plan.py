@@ -43,6 +43,7 @@ CHAIN = "netports"
 _SLOTS = 15
 # As many sources as are worth a set of their own.
 _SET_FROM = 5
+PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 FAMILY_OF = {"ip": IPV4, "ip6": IPV6}
 _HEADERS = {IPV4: "ip", IPV6: "ip6"}
 _JUMP: Tuple[Any, ...] = ({"jump": {"target": CHAIN}},)
@@ -483,19 +484,19 @@ def described(label: str, placed: Sequence[Tuple[TableKey, Rule]]) -> Iterator[D
 
 
 def lines(ruleset: Ruleset) -> List[str]:
-    """Our rules and jumps, one line each, for people and for the diff."""
+    """Our rules and jumps, one line each as a command, for people and for the diff."""
     result: List[str] = []
     for key, rules in ruleset.rules.items():
         if not is_ours(key):
             continue
+        command = "%s -t %s" % (PROGRAMS[key[0]], key[1].replace(LEGACY, ""))
         for position, rule in enumerate(rules):
-            table = nft_ruleset.chain_text(key)[: -len(key[2])].rstrip() if LEGACY not in key[1] else nft_ruleset.chain_text(key)
             if rule.label is not None:
                 own = read_own(rule, ruleset)
                 text = line_text(own) if own else "%s (changed by hand)" % (rule.line or rule.comment)
-                result.append("%s: -A %s %s" % (table, key[2], text))
+                result.append("%s -A %s %s" % (command, key[2], text))
             elif _is_jump(rule):
-                result.append("%s: -I %s %d -j %s" % (table, key[2], position + 1, CHAIN))
+                result.append("%s -I %s %d -j %s" % (command, key[2], position + 1, CHAIN))
     return result
 
 

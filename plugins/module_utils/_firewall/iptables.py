@@ -24,8 +24,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     observed,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
-from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_persist import PROGRAMS
-from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import FAMILY_OF, Edits, TableEdits
+from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import FAMILY_OF, PROGRAMS, Edits, TableEdits
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
