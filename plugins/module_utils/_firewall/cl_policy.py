@@ -164,9 +164,20 @@ def lost(kernel: Sequence[NftRule], policy: Sequence[NftRule]) -> List[NftRule]:
         known[_shape(rule)] -= 1
         if known[_shape(rule)] < 0:
             extra.append(rule)
-    # A rule of a file that is not understood may be any of them.
-    unclear = sum(1 for rule in policy if "xt" in json.dumps(rule.expr) and known[_shape(rule)] > 0)
-    return extra[unclear:]
+    # A rule of a file that is not understood may be any of them that does the same.
+    unclear = [rule for rule in policy if "xt" in json.dumps(rule.expr) and known[_shape(rule)] > 0]
+    spare = Counter(_target(rule) for rule in unclear)
+    result: List[NftRule] = []
+    for rule in extra:
+        spare[_target(rule)] -= 1
+        if spare[_target(rule)] < 0:
+            result.append(rule)
+    return result
+
+
+def _target(rule: NftRule) -> str:
+    match = re.search(r"(?<!\S)(?:-j|--jump)\s+(\S+)", rule.line)
+    return match.group(1) if match else ""
 
 
 def _shape(rule: NftRule) -> str:

@@ -55,9 +55,10 @@ class Switch(NamedTuple):
         return [line for file in cl_policy.in_order(self.patterns, files) for line in cl_policy.lines(file)]
 
     def before(self, policy: Sequence[Line], path: str, family: str) -> int:
-        """How many of the rules for new connections come from files that are installed before that one."""
+        """How many of the rules for new connections come from files that are installed before that one; none if it is not."""
         place = cl_policy.in_order(self.patterns, [*self.files, PolicyFile(path, "")])
-        earlier = {file.path for file in place[: [file.path for file in place].index(path)]}
+        paths = [file.path for file in place]
+        earlier = set(paths[: paths.index(path)]) if path in paths else set()
         here = [line for line in policy if (line.family, line.table, line.chain) == (family, "filter", "INPUT")]
         return sum(1 for line in here if line.path in earlier)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import glob
 import itertools
+import os
 import pathlib
 import re
 import subprocess
@@ -27,6 +28,7 @@ from typing import Dict, Iterator, List, NamedTuple, NoReturn, Tuple
 
 CONFIGURATION = pathlib.Path("/etc/cumulus/acl/policy.conf")
 LOG, TCAM = pathlib.Path("/run/lab/cl-acltool.log"), pathlib.Path("/run/lab/tcam")
+HOOK = pathlib.Path("/run/lab/before-install")  # run before the kernel is changed, with the process that called as $CALLER
 LIMITS = (12500, 6250)
 SECTIONS = {"iptables": "iptables-restore", "ip6tables": "ip6tables-restore", "ebtables": ""}
 TABLES = {
@@ -211,6 +213,8 @@ def main() -> None:
         if arguments.dry_run:
             print("Done.")
             return
+        if HOOK.exists():
+            subprocess.run([str(HOOK)], env={**os.environ, "CALLER": str(os.getppid())}, check=False)
         with LOG.open("a") as log:
             log.write(" ".join(sys.argv[1:]) + "\n")
         print("Installing acl policy ...")

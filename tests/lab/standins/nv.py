@@ -24,6 +24,7 @@ from typing import Dict, List, NoReturn, Optional, Sequence, Tuple
 STATE = pathlib.Path("/run/lab/nvue")
 APPLIED, PENDING = STATE / "applied", STATE / "pending"
 STARTUP = pathlib.Path("/etc/nvue.d/startup.yaml")
+REFUSED = pathlib.Path("/run/lab/nv-refuses")  # a pattern
 RULES = pathlib.Path("/etc/cumulus/acl/policy.d/50_nvue.rules")
 PROTOCOLS = ("tcp", "udp", "ospf", "pim", "icmp", "icmpv6", "igmp", "vrrp")
 PORT = r"(?:ANY|ssh|bgp|ldap|https|clag|\d{1,5}(?::\d{1,5})?)"
@@ -71,6 +72,8 @@ def pending() -> List[Path]:
 
 def set_(words: Path) -> None:
     text = " ".join(words)
+    if REFUSED.exists() and re.search(REFUSED.read_text().strip(), text):
+        fail("this host was told to refuse: set %s" % text)
     if not any(re.fullmatch(pattern, text) for pattern in grammar()):
         fail("Invalid Command: set %s" % text)
     paths = pending()
@@ -132,11 +135,11 @@ def saves_itself(paths: Sequence[Path]) -> bool:
 
 def apply() -> None:
     paths = pending()
-    old = RULES.read_text() if RULES.exists() else ""
+    old = RULES.read_text() if RULES.exists() else None
     RULES.write_text(rules(paths))
     done = subprocess.run(["cl-acltool", "-i"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        RULES.write_text(old)
+        RULES.unlink() if old is None else RULES.write_text(old)
         fail("apply failed: %s" % done.stderr.strip())
     store(APPLIED, paths)
     PENDING.unlink(missing_ok=True)

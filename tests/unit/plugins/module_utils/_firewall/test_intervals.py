@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals
@@ -38,6 +38,8 @@ def test_networks_agree_with_the_standard_library(address, length):
     assert (low, high) == (int(network[0]), int(network[-1]))
     text = intervals.network_text((low, high), family)
     assert ipaddress.ip_network(text) == network
+    # Alone, a mapped address stands for the IPv4 client.
+    assume("/" in text or not getattr(address, "ipv4_mapped", None))
     assert intervals.parse_network(text) == (family, (low, high))
 
 
