@@ -645,7 +645,8 @@ def nft_sets(sets: Mapping[str, IpSet]) -> Iterator[Tuple[nft_ruleset.ChainKey, 
     """The sets as a Ruleset has them: of no table."""
     for name, known in sets.items():
         if known.elements is not None:
-            yield ("ipset", "", name), {"name": name, "type": known.type, "elem": list(known.elements)}
+            found = {"name": name, "type": known.type, "elem": list(known.elements)}
+            yield ("ipset", "", name), dict(found, addresses=known.addresses) if known.fields == ("address",) else found
 
 
 def names_sets(text: str) -> bool:

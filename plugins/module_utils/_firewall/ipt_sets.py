@@ -28,7 +28,8 @@ _FIELDS: Dict[str, Tuple[str, ...]] = {
 class IpSet(NamedTuple):
     """`fields`: what a member consists of. `family` is empty for a set that takes both.
 
-    `elements` are members as nft would print them; None when they are not understood.
+    `elements` are members as nft would print them; None when they are not understood. `addresses` are those of a set of
+    addresses once more, as numbers.
     """
 
     name: str
@@ -36,6 +37,7 @@ class IpSet(NamedTuple):
     family: str
     fields: Tuple[str, ...]
     elements: Optional[Tuple[Any, ...]]
+    addresses: intervals.Intervals = ()
 
 
 def _option(words: Sequence[str], name: str) -> Optional[str]:
@@ -61,27 +63,27 @@ def _set(name: str, head: Sequence[str], members: Sequence[Tuple[str, str]]) -> 
     type_ = head[0] if head else ""
     fields = _FIELDS.get(type_, ())
     family = "" if fields == ("port",) else IPV6 if _option(head, "family") == "inet6" else IPV4
-    elements: Optional[Tuple[Any, ...]] = None
+    known = IpSet(name, type_, family, fields, None)
     # A mask that is no prefix is an option of its own, of newer versions.
-    if fields and "bitmask" not in head:
-        elements = _elements(fields, family, members, _option(head, "netmask"))
-    return IpSet(name, type_, family, fields, elements)
-
-
-def _elements(
-    fields: Tuple[str, ...], family: str, members: Sequence[Tuple[str, str]], netmask: Optional[str]
-) -> Optional[Tuple[Any, ...]]:
+    if not fields or "bitmask" in head:
+        return known
     try:
-        excepted = [(member, _is_exception(details)) for member, details in members]
-        if fields == ("port",):
-            return tuple(_port(member) for member, _no in excepted)
-        if fields == ("address",):
-            return _addresses(excepted, family, netmask)
-        if netmask or any(no for _member, no in excepted):
-            return None
-        return tuple(_address_and_port(member) for member, _no in excepted)
+        return _with_members(known, members, _option(head, "netmask"))
     except ValueError:
-        return None  # a form of member that this reader does not know
+        return known  # a form of member that this reader does not know
+
+
+def _with_members(known: IpSet, members: Sequence[Tuple[str, str]], netmask: Optional[str]) -> IpSet:
+    excepted = [(member, _is_exception(details)) for member, details in members]
+    if known.fields == ("port",):
+        return known._replace(elements=tuple(_port(member) for member, _no in excepted))
+    if known.fields == ("address",):
+        addresses = _addresses(excepted, known.family, netmask)
+        ranges = ({"range": [intervals.address_of(n, known.family) for n in interval]} for interval in addresses)
+        return known._replace(elements=tuple(ranges), addresses=addresses)
+    if netmask or any(no for _member, no in excepted):
+        return known
+    return known._replace(elements=tuple(_address_and_port(member) for member, _no in excepted))
 
 
 def _is_exception(details: str) -> bool:
@@ -94,7 +96,7 @@ def _port(text: str) -> Any:
     return {"range": [int(low), int(high)]} if hyphen else int(low)
 
 
-def _addresses(members: Sequence[Tuple[str, bool]], family: str, netmask: Optional[str]) -> Tuple[Any, ...]:
+def _addresses(members: Sequence[Tuple[str, bool]], family: str, netmask: Optional[str]) -> intervals.Intervals:
     """Sorted and joined: a set has up to many thousands of members, and is asked again and again."""
     found: List[Tuple[int, bool, intervals.Interval]] = []
     for member, excepted in members:
@@ -102,14 +104,13 @@ def _addresses(members: Sequence[Tuple[str, bool]], family: str, netmask: Option
             member = "%s/%s" % (member, netmask)
         low, high = _interval(member, family)
         found.append((high - low, excepted, (low, high)))
+    if not any(excepted for _size, excepted, _interval_ in found):
+        return intervals.merged(interval for _size, _no, interval in found)
     # The most specific network decides.
     result: intervals.Intervals = ()
-    if not any(excepted for _size, excepted, _interval_ in found):
-        result = intervals.merged(interval for _size, _no, interval in found)
-    else:
-        for _size, excepted, interval in sorted(found, reverse=True):
-            result = intervals.without(result, (interval,)) if excepted else intervals.merged((*result, interval))
-    return tuple({"range": [intervals.address_of(n, family) for n in interval]} for interval in result)
+    for _size, excepted, interval in sorted(found, reverse=True):
+        result = intervals.without(result, (interval,)) if excepted else intervals.merged((*result, interval))
+    return result
 
 
 def _interval(text: str, family: str) -> intervals.Interval:

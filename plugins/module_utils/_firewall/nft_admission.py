@@ -319,6 +319,10 @@ class Walk:
         """Collect the outcomes of some rules alone."""
         self._chain(rules, _NONE)
 
+    def may_decide(self, rule: NftRule) -> bool:
+        """Whether the packet may meet a verdict of the rule once it comes there."""
+        return any(match.holds is not False for match, _verdict in self._verdicts(rule))
+
     def _chain(self, rules: Sequence[NftRule], condition: Kinds) -> bool:
         """True when no packet passes the last of the rules or returns."""
         returned = False
@@ -428,6 +432,11 @@ class Walk:
         if values is None:
             return Match(None, frozenset((field.kind,)))
         if isinstance(field, _Numbers):
+            if field.element == "address" and isinstance(right, str) and right.startswith(nft_ruleset.IPSET):
+                # Many thousands of them may be asked for again and again.
+                addresses = self.ruleset.sets[nft_ruleset.set_key(chain, right)].get("addresses")
+                if addresses is not None:
+                    return _contained(field, addresses)
             found = [nft_ruleset.interval_of(value, field.element) for value in values]
             if None not in found:
                 # Two networks side by side may hold a source that neither holds alone.
@@ -443,7 +452,8 @@ class Walk:
         key = nft_ruleset.set_key(chain, right)
         if key not in self.ruleset.sets or key in self._dynamic():
             return None
-        return nft_ruleset.elements(self.ruleset.sets[key].get("elem") or [])
+        known = self.ruleset.sets[key].get("elem") or []
+        return known if "addresses" in self.ruleset.sets[key] else nft_ruleset.elements(known)
 
     def _dynamic(self) -> Set[ChainKey]:
         if self._filled_by_packets is None:
@@ -739,7 +749,7 @@ def _port_constants(ruleset: Ruleset) -> Iterator[int]:
     """The first port of every range that a rule or set names, and the first one after it."""
     found: Dict[int, None] = {}
     todo: List[Any] = [rule.expr for rules in ruleset.rules.values() for rule in rules]
-    todo.extend(value.get("elem") for value in ruleset.sets.values())
+    todo.extend(value.get("elem") for value in ruleset.sets.values() if "addresses" not in value)
     while todo:
         value = todo.pop()
         if isinstance(value, dict):
