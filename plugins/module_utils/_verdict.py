@@ -330,10 +330,8 @@ def _judge_admission(finding: Finding, admission: Any) -> Finding:
         return finding
     if admission.state == "dropped":
         return finding._replace(verdict=SHUT, reason=admission.reason)
-    if admission.state == "unknown":
-        reason = "; ".join(part for part in (finding.reason, admission.reason) if part)
-        return finding._replace(verdict=UNVERIFIABLE, reason=reason)
-    return finding
+    reason = "; ".join(part for part in (finding.reason, admission.reason) if part)
+    return finding._replace(verdict=UNVERIFIABLE if admission.state == "unknown" else finding.verdict, reason=reason)
 
 
 # --- state: free -------------------------------------------------------------------------------------------------------------

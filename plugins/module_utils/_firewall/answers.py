@@ -9,7 +9,7 @@ Pure, and the same for every firewall: all that filters is in the Ruleset.
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils import _address
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, model, nft_admission, nft_plan
@@ -28,13 +28,21 @@ def cut(before: Ruleset, after: Ruleset, connection: Connection) -> Optional[str
     return new.reason if refused and old.state != "dropped" else None
 
 
-def admissions(ruleset: Ruleset, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-    """By name of listener, for those that must be admitted. Without `source` a client may come from anywhere."""
-    sources: Dict[str, intervals.Intervals] = {}
+def admissions(
+    ruleset: Ruleset,
+    listeners: Sequence[Listener],
+    source: Optional[str] = None,
+    clients: Optional[Mapping[str, Any]] = None,
+) -> Dict[str, Admission]:
+    """By name of listener, for those that must be admitted. Without `source` a client may come from anywhere.
+
+    With `clients` (parsed) every address must be admitted that rules made for them admit; `source` is not given then.
+    """
     if source is not None:
         family, interval = intervals.parse_network(source)
-        sources = {family: (interval,)}
-    return {listener.name: _admission(ruleset, listener, sources) for listener in listeners if listener.allow}
+        only: Dict[str, intervals.Intervals] = {family: (interval,)}
+        return {one.name: _admission(ruleset, one, only) for one in listeners if one.allow}
+    return {one.name: _of_clients(ruleset, one, clients or {}) for one in listeners if one.allow}
 
 
 def _packet_of(connection: Connection) -> nft_admission.Packet:
@@ -49,27 +57,52 @@ def _packet_of(connection: Connection) -> nft_admission.Packet:
     )
 
 
+def _of_clients(ruleset: Ruleset, listener: Listener, clients: Mapping[str, Any]) -> Admission:
+    sources = model.sources_to_admit(listener, clients)
+    if any(sources.values()) or len(sources) < len(model.families_of(listener)):
+        from ansible_collections.netports.core.plugins.module_utils._firewall import client_answers
+
+        return client_answers.admission(ruleset, listener, sources)
+    return _admission(ruleset, listener, {})
+
+
 def _admission(ruleset: Ruleset, listener: Listener, sources: Dict[str, intervals.Intervals]) -> Admission:
     """One answer of several packets: every port of a range, and every family that must be served."""
+    unclear = out_of_sight(listener)
+    if unclear is not None:
+        return unclear
+    families = [f for f in model.families_of(listener) if not sources or f in sources]
+    if not families:
+        return Admission(model.UNKNOWN, "the source is of another address family")
+    return of_families(listener, [family_admission(ruleset, listener, family, sources.get(family, ())) for family in families])
+
+
+def out_of_sight(listener: Listener) -> Optional[Admission]:
+    """The answer for a listener of which no ruleset tells whether it is admitted; None for all others."""
     if listener.seen_as == "nodeport":
         return Admission(model.UNKNOWN, "kube-proxy forwards a NodePort before the host firewall's input rules see it")
     if listener.dynamic:
         return Admission(model.UNKNOWN, "the port is not known before the service runs")
-    families = [f for f in model.families_of(listener) if not sources or f in sources]
-    if not families:
-        return Admission(model.UNKNOWN, "the source is of another address family")
-    return of_families(listener, [_family_admission(ruleset, listener, family, sources.get(family, ())) for family in families])
+    return None
 
 
 def of_families(listener: Listener, found: Sequence[Admission]) -> Admission:
     """One answer of those for each family in which clients come to the listener."""
+    closed = [one for one in found if one.state == model.CLOSED]
+    if len(closed) == len(found):
+        return Admission(model.CLOSED, "; ".join(one.reason for one in closed))
     rank = (model.UNFILTERED, model.ADMITTED, model.UNKNOWN, model.DROPPED)
-    found = sorted(found, key=lambda admission: rank.index(admission.state))
+    judged = sorted((one for one in found if one not in closed), key=lambda admission: rank.index(admission.state))
     # Family `any` is served when one of them is, `both` when the worse one is.
-    return found[0] if listener.family == "any" else found[-1]
+    chosen = judged[0] if listener.family == "any" else judged[-1]
+    if rank.index(chosen.state) > rank.index(model.ADMITTED):
+        return chosen
+    alike = [one.reason for one in found if one.state in (chosen.state, model.CLOSED) and one.reason]
+    return chosen._replace(reason="; ".join(alike))
 
 
-def _family_admission(ruleset: Ruleset, listener: Listener, family: str, source: intervals.Intervals) -> Admission:
+def family_admission(ruleset: Ruleset, listener: Listener, family: str, source: intervals.Intervals) -> Admission:
+    """The answer for sources that are judged together; empty for everybody."""
     if not nft_admission.filters(ruleset, family):
         return Admission(model.UNFILTERED, "")
     rules = [model.Rule("", listener.protocol, model.numbers_of(listener), family, source)]

@@ -158,7 +158,7 @@ def sources_to_admit(listener: Listener, clients: Mapping[str, Any]) -> Dict[str
     """
     sources = _sources(listener, clients)
     if sources is None:
-        return {family: () for family in families_of(listener)}
+        return dict.fromkeys(families_of(listener), ())
     found = {family: sources[family] for family in families_of(listener) if sources[family]}
     return {family: () if known == intervals.whole_family(family) else known for family, known in found.items()}
 

@@ -75,6 +75,12 @@ def read(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
     return ruleset
 
 
+def read_with_addresses(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
+    """The same with the host's own addresses, whether or not a rule asks for them."""
+    ruleset = read(effects, enter)
+    return ruleset if ruleset.local else ruleset._replace(local=_Reader(effects, tuple(enter)).local_addresses())
+
+
 def _check_without_nft(dumps: Sequence[_Dump], reader: _Reader) -> None:
     """Raises FirewallError when the rules of nf_tables cannot be had at all."""
     if not any(reader.program(family, flavour) for family in _PROGRAMS for flavour in (NFT_FLAVOUR, LEGACY_FLAVOUR)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
@@ -22,6 +22,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
+    CLOSED,
     UNFILTERED,
     UNKNOWN,
     Admission,
@@ -199,25 +200,35 @@ def notes(backend: Backend, rules: Sequence[Rule]) -> Tuple[str, ...]:
 
 
 def admissions(
-    listeners: Sequence[Listener], backend: str = AUTO, source: Optional[str] = None, enter: Sequence[str] = ()
+    listeners: Sequence[Listener],
+    backend: str = AUTO,
+    source: Optional[str] = None,
+    enter: Sequence[str] = (),
+    clients: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Admission]:
     """By name of listener: does the host firewall admit new connections to it? Changes nothing and never fails.
 
     What filters is read whoever made it, so `backend` does not matter. `enter` is a command that runs its arguments in another
-    network namespace.
+    network namespace. `clients` are addresses by client, as port_allow takes them. Raises Problem for those alone.
     """
     del backend
+    known = model.parse_clients(clients)
     try:
-        ruleset = observed.read(Effects(check_mode=True), enter)
-        found = answers.admissions(ruleset, listeners, source)
-        return {one.name: _detoured(ruleset, one, source, found[one.name]) for one in listeners if one.name in found}
+        effects = Effects(check_mode=True)
+        ruleset = observed.read_with_addresses(effects, enter) if known else observed.read(effects, enter)
+        found = answers.admissions(ruleset, listeners, source, known)
+        return {one.name: _detoured(ruleset, one, source, known, found[one.name]) for one in listeners if one.name in found}
     except (FirewallError, RunError) as error:
         return {listener.name: Admission(UNKNOWN, str(error)) for listener in listeners if listener.allow}
 
 
-def _detoured(ruleset: Ruleset, listener: Listener, source: Optional[str], found: Admission) -> Admission:
+def _detoured(
+    ruleset: Ruleset, listener: Listener, source: Optional[str], clients: Mapping[str, Any], found: Admission
+) -> Admission:
     """The answer, where the input rules of the host see the listener's packets; what becomes of them, where not."""
-    if found.state == UNFILTERED or listener.ports is None or not any(c.type == "nat" for c in ruleset.chains.values()):
+    if found.state in (UNFILTERED, CLOSED) or listener.ports is None:
+        return found
+    if not any(chain.type == "nat" for chain in ruleset.chains.values()):
         return found
     from ansible_collections.netports.core.plugins.module_utils._firewall import detours
 
@@ -230,8 +241,8 @@ def _detoured(ruleset: Ruleset, listener: Listener, source: Optional[str], found
         if source is not None and intervals.parse_network(source)[0] != family:
             continue
         port = listener.ports if detour is None or detour.port is None else (detour.port, detour.port)
-        one = answers.admissions(ruleset, [listener._replace(family=family, ports=port)], source)[listener.name]
-        if detour is not None:
+        one = answers.admissions(ruleset, [listener._replace(family=family, ports=port)], source, clients)[listener.name]
+        if detour is not None and one.state != CLOSED:
             said = detour.said("%s %s" % (listener.protocol, listener.port_text))
             one = (
                 Admission(UNKNOWN, said)

@@ -1,0 +1,123 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a host admits the clients of a listener whose addresses are known: all of them, in each family that they have.
+
+Pure. `answers` comes here with listeners that are not for everybody.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    answers,
+    intervals,
+    model,
+    nft_admission,
+    nft_plan,
+    nft_sources,
+)
+from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_sources import Part
+from ansible_collections.netports.core.plugins.module_utils._listener import Listener
+
+_LONGEST_LIST = 5
+_NOBODY = "nobody has to be admitted, since its clients have no address"
+
+
+def admission(ruleset: Ruleset, listener: Listener, sources: Mapping[str, Intervals]) -> Admission:
+    """`sources` are those of `model.sources_to_admit`."""
+    unclear = answers.out_of_sight(listener)
+    families = model.families_of(listener)
+    if not sources:
+        wider = [_wider(ruleset, listener, family, ()) for family in families] if unclear is None else []
+        return Admission(model.CLOSED, "; ".join(filter(None, (_NOBODY, *wider))))
+    if unclear is not None:
+        return unclear
+    return answers.of_families(listener, [_of_family(ruleset, listener, family, sources.get(family)) for family in families])
+
+
+def _of_family(ruleset: Ruleset, listener: Listener, family: str, sources: Optional[Intervals]) -> Admission:
+    if sources == ():
+        return answers.family_admission(ruleset, listener, family, ())
+    wider = _wider(ruleset, listener, family, sources or ())
+    if sources is None:
+        return Admission(model.CLOSED, "; ".join(filter(None, ("%s: %s there" % (family, _NOBODY), wider))))
+    if not nft_admission.filters(ruleset, family):
+        return Admission(model.UNFILTERED, wider)
+    each_port = [
+        [part for packet in _ways(ruleset, asked) for part in nft_sources.judge_parts(ruleset, packet)]
+        for asked in _packets(ruleset, listener, family, sources)
+    ]
+    refused = _refused(each_port, family)
+    if refused:
+        return Admission(model.DROPPED, "%s: %s" % (family, refused))
+    unclear = _unclear(each_port, family)
+    return Admission(model.UNKNOWN, "%s: %s" % (family, unclear)) if unclear else Admission(model.ADMITTED, wider)
+
+
+def _packets(ruleset: Ruleset, listener: Listener, family: str, sources: Intervals) -> Iterator[Packet]:
+    return nft_plan.packets_of(model.Rule("", listener.protocol, model.numbers_of(listener), family, sources), ruleset)
+
+
+def _ways(ruleset: Ruleset, packet: Packet) -> List[Packet]:
+    """The packet by the ways that its sources have: those of the host itself come by the loopback interface."""
+    local = ruleset.local.get(packet.family, ())
+    own = intervals.common(packet.source, local)
+    others = intervals.without(intervals.common(packet.source, intervals.ordinary_addresses(packet.family)), local)
+    ways = [packet._replace(source=others)] if others else []
+    return ways + [packet._replace(source=own, destination=local, loopback=True)] * bool(own) or [packet]
+
+
+def _wider(ruleset: Ruleset, listener: Listener, family: str, sources: Intervals) -> str:
+    """That others than the sources are admitted too, all of them; else empty."""
+    strangers = intervals.without(intervals.ordinary_addresses(family), sources)
+    if not strangers:
+        return ""
+    packets = _packets(ruleset, listener, family, strangers)
+    if any(nft_admission.judge(ruleset, packet).state != "admitted" for packet in packets):
+        return ""
+    return "%s: everybody is admitted%s" % (family, ", not its clients alone" if sources else "")
+
+
+def _refused(each_port: Sequence[Sequence[Part]], family: str) -> str:
+    """Who drops clients at every port, and which; empty when none is."""
+    shut: Optional[Intervals] = None
+    for parts in each_port:
+        dropped = intervals.merged(i for part in parts if part.judgement.state == "dropped" for i in part.sources)
+        shut = dropped if shut is None else intervals.common(shut, dropped)
+    if not shut:
+        return ""
+    all_of_them = shut == intervals.merged(i for part in each_port[0] for i in part.sources)
+    by_reason: Dict[str, List[intervals.Interval]] = {}
+    for part in each_port[0]:
+        if part.judgement.state == "dropped":
+            by_reason.setdefault(part.judgement.reason, []).extend(intervals.common(part.sources, shut))
+    if all_of_them and len(by_reason) == 1:
+        return "%s drops new connections from all clients" % next(iter(by_reason))
+    said = [
+        "%s drops new connections from %s" % (where, _text(dropped, family)) for where, dropped in by_reason.items() if dropped
+    ]
+    return "; ".join(said[:_LONGEST_LIST])
+
+
+def _unclear(each_port: Sequence[Sequence[Part]], family: str) -> str:
+    for parts in each_port:
+        by_reason: Dict[str, List[intervals.Interval]] = {}
+        for part in parts:
+            if part.judgement.state != "admitted":
+                by_reason.setdefault(part.judgement.reason, []).extend(part.sources)
+        for where, sources in by_reason.items():
+            return "%s may drop new connections from %s" % (where, _text(sources, family))
+    return ""
+
+
+def _text(sources: Sequence[intervals.Interval], family: str) -> str:
+    texts = [intervals.network_text(interval, family) for interval in intervals.merged(sources)]
+    more = ["and %d more" % (len(texts) - _LONGEST_LIST)] if len(texts) > _LONGEST_LIST else []
+    return ", ".join(texts[:_LONGEST_LIST] + more)
