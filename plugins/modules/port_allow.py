@@ -46,8 +46,11 @@ options:
     description:
       - The firewall to write.
       - V(auto) finds the one that is in charge. Two in charge, or one that this version cannot write, is an error.
+      - V(cumulus_acl) writes one policy file of its own on Cumulus Linux and installs it with C(cl-acltool). Where NVUE owns the
+        rules for the control plane (release 5.9 and later), nothing is changed, and RV(commands) are the C(nv) commands to run.
+      - V(cumulus_nvue), which is never chosen by itself, runs these commands.
     type: str
-    choices: [auto, nftables]
+    choices: [auto, cumulus_acl, cumulus_nvue, firewalld, iptables, nftables, ufw]
     default: auto
   label:
     description:
@@ -224,6 +227,20 @@ rollback:
     seconds:
       description: The time there was for that.
       type: int
+commands:
+  description:
+    - The C(nv) commands of NVUE on Cumulus Linux.
+    - With O(backend=cumulus_nvue) those that were run; otherwise those to run, and nothing was changed.
+  returned: when NVUE writes the rules and something has to change
+  type: list
+  elements: str
+  sample:
+    - nv set acl netports-web-ipv4 type ipv4
+    - nv set acl netports-web-ipv4 rule 10 match ip protocol tcp
+    - nv set acl netports-web-ipv4 rule 10 match ip tcp dest-port 8080
+    - nv set acl netports-web-ipv4 rule 10 action permit
+    - nv set system control-plane acl netports-web-ipv4 inbound
+    - nv config apply -y
 notes:
   description: What is good to know and no reason to worry.
   returned: success
