@@ -96,6 +96,8 @@ ALLOW_OPTIONS = {
 }
 VERIFY_OPTIONS = {
     "check_firewall": "check_firewall",
+    "clients": "clients",
+    "restrict": "restrict",
     "timeout": "timeout",
     "unexpected": "unexpected",
     "tolerate": "tolerate",

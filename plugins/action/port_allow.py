@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.netports.core.plugins.module_utils import _allow
-from ansible_collections.netports.core.plugins.module_utils._listener import Problem, parse_listeners
-from ansible_collections.netports.core.plugins.plugin_utils import _confirm, _inventory, _topology
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+from ansible_collections.netports.core.plugins.plugin_utils import _clients, _confirm
 from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction, validated
 
-_ARGUMENTS = {name: argument for name, argument in _allow.allow_arguments().items() if name in ("state", "clients", "restrict")}
+_ARGUMENTS = {"state": _allow.allow_arguments()["state"]}
 
 
 class ActionModule(SpecAction):
@@ -25,30 +24,11 @@ class ActionModule(SpecAction):
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if self._task.async_val and arguments.get("rollback_after") is not None:
             raise Problem("rollback_after", "cannot be used with async: nobody would be there to confirm the change")
-        arguments, warnings = self._with_clients(arguments, task_vars)
+        given = {name: arguments[name] for name in _ARGUMENTS if arguments.get(name) is not None}
+        absent = validated(given, _ARGUMENTS)["state"] == "absent"
+        arguments, warnings = (arguments, ()) if absent else _clients.resolved(self, arguments, task_vars)
         _confirm.remember_connection(self)
         result = _confirm.confirm(self, self.execute_module(arguments, task_vars))
         if warnings:
             result["warnings"] = [*warnings, *result.get("warnings", ())]
         return result
-
-    def _with_clients(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The arguments with names and groups replaced by addresses, and warnings. Raises Problem."""
-        options = validated({name: arguments[name] for name in _ARGUMENTS if arguments.get(name) is not None}, _ARGUMENTS)
-        if options["state"] == "absent" or not (options["clients"] or options["restrict"] == "inventory"):
-            return arguments, ()
-        clients = _topology.named(options["clients"] or {}, _inventory.resolve)
-        if options["restrict"] == "none":
-            return {**arguments, "clients": clients}, ()
-        found = _topology.restrict(
-            parse_listeners(arguments["listeners"]),
-            clients,
-            task_vars["groups"],
-            self.spec().including,
-            lambda names: self._addresses(names, task_vars),
-        )
-        return {**arguments, "clients": found.clients}, found.warnings
-
-    def _addresses(self, names: Collection[str], task_vars: dict[str, Any]) -> dict[str, _topology.Found]:
-        moment = "%s %s" % (self._task._uuid, " ".join(task_vars.get("ansible_play_batch", ())))
-        return _inventory.find_all(names, task_vars["hostvars"], moment)

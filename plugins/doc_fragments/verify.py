@@ -47,6 +47,23 @@ options:
       - Needs Python on the host.
     type: bool
     default: false
+  clients:
+    description:
+      - With O(check_firewall=true), addresses, networks and names by client, as in O(netports.core.port_allow#module:clients).
+      - A listener all of whose clients are named must be admitted for each of their addresses. It is V(shut) when new connections
+        from any of them are dropped.
+      - Nobody has to be admitted to a listener whose clients have no address, nor over a family in which they have none.
+      - When everybody is admitted to it, the reason says so, and it passes.
+      - Without O(check_firewall=true) it means nothing.
+    type: dict
+  restrict:
+    description:
+      - With O(check_firewall=true), V(inventory) takes the addresses of clients from the inventory, as in
+        O(netports.core.port_allow#module:restrict).
+      - Without O(check_firewall=true) it means nothing.
+    type: str
+    choices: [none, inventory]
+    default: none
   timeout:
     description:
       - Seconds to wait until all listeners pass. One loop waits for all of them. V(0) looks once.

@@ -11,6 +11,7 @@ import os
 import time
 from typing import Any, Callable, ContextManager, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.netports.core.plugins.module_utils import _spec_options
 from ansible_collections.netports.core.plugins.module_utils._firewall import connection, model, registry
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
@@ -30,9 +31,7 @@ def allow_arguments() -> Dict[str, Dict[str, Any]]:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "backend": {"type": "str", "choices": [registry.AUTO, *sorted(registry.BACKENDS)], "default": registry.AUTO},
         "label": {"type": "str"},
-        "clients": {"type": "dict"},
-        # The action plugin has turned it into `clients` by the time the module runs.
-        "restrict": {"type": "str", "choices": ["none", "inventory"], "default": "none"},
+        **_spec_options.client_arguments(),
         "exclusive": {"type": "bool", "default": False},
         "persist": {"type": "bool", "default": True},
         "rollback_after": {"type": "int"},

@@ -31,6 +31,17 @@ def spec_arguments() -> Dict[str, Dict[str, Any]]:
     }
 
 
+def client_arguments() -> Dict[str, Dict[str, Any]]:
+    """The argument spec of who may connect, for the modules that deal with firewalls.
+
+    The action plugins turn `restrict` and names into `clients` with addresses.
+    """
+    return {
+        "clients": {"type": "dict"},
+        "restrict": {"type": "str", "choices": ["none", "inventory"], "default": "none"},
+    }
+
+
 def expected(params: Mapping[str, Any]) -> List[Listener]:
     """The listeners of a module's parameters. Raises Problem, which names the option."""
     if params["listeners"] is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils import _tolerate, _verdict
+from ansible_collections.netports.core.plugins.module_utils import _spec_options, _tolerate, _verdict
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 from ansible_collections.netports.core.plugins.module_utils._socket_table import SocketTable
 
@@ -29,6 +29,7 @@ def verify_arguments() -> Dict[str, Dict[str, Any]]:
         "tolerate": {"type": "list", "elements": "str", "default": []},
         "check_process": {"type": "bool", "default": True},
         "check_firewall": {"type": "bool", "default": False},
+        **_spec_options.client_arguments(),
         "timeout": {"type": "float", "default": 0},
         "interval": {"type": "float", "default": 1},
         "gather": {"type": "str", "default": "auto", "choices": list(GATHER)},

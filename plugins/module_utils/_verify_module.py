@@ -49,14 +49,16 @@ def _verified(params: Mapping[str, Any], diff: bool, admissions: Optional[Admiss
         listeners,
         options,
         time,
-        _admitted(listeners, namespace, admissions) if params["check_firewall"] else None,
+        _admitted(listeners, namespace, params["clients"], admissions) if params["check_firewall"] else None,
     )
     result.update(_spec_options.resolved(params))
     return result
 
 
-def _admitted(listeners: Sequence[Listener], namespace: Optional[str], admissions: Optional[Admissions]) -> Dict[str, Any]:
+def _admitted(
+    listeners: Sequence[Listener], namespace: Optional[str], clients: Any, admissions: Optional[Admissions]
+) -> Dict[str, Any]:
     if admissions is None:
         raise Problem("check_firewall", "needs the action plugin; call the module by its name, so that it runs")
     enter = () if namespace is None else ("nsenter", "--net=" + path_of(namespace))
-    return admissions(listeners, enter=enter)
+    return admissions(listeners, enter=enter, clients=clients)
