@@ -82,6 +82,7 @@ def test_base_chains_are_where_the_kernel_has_them():
         ("ip filter INPUT", 0, "drop"),
     ]
     assert ruleset.chains[("ip", "nat", "PREROUTING")].type == "nat"
+    assert ruleset.chains[("ip", "filter", "sub")] == nft_ruleset.Chain("ip", "filter", "sub")
     assert [one.expr[-1] for one in ruleset.rules[("ip", "nat", "PREROUTING")]] == [
         {"redirect": {"port": 8080}},
         {"dnat": {"port": 8081, "addr": "10.0.0.1"}},
@@ -196,6 +197,9 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
         ("-m hashlimit --hashlimit-above 3/sec --hashlimit-name x -j DROP", tcp(80), "admitted"),
         ("-m connlimit --connlimit-above 3 -j DROP", tcp(80), "admitted"),
         ("-m connlimit --connlimit-above 0 -j DROP", tcp(80), "unknown"),
+        ("-m connlimit ! --connlimit-above 3 -j DROP", tcp(80), "dropped"),
+        ("-p all -j DROP", tcp(80), "dropped"),
+        ("! -p 0 -j DROP", tcp(80), "unknown"),
         ("-m pkttype --pkt-type broadcast -j DROP", tcp(80), "admitted"),
         ("-m rpfilter --invert -j DROP", tcp(80), "admitted"),
         ("-i eth0 -j DROP", tcp(80), "unknown"),
@@ -213,6 +217,13 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
 )
 def test_answers(line, packet, expected):
     assert state(line, packet) == expected
+
+
+def test_types_of_destinations_mean_something_else_in_ipv6():
+    """There a local address is also unicast."""
+    line, packet = "-m addrtype --dst-type UNICAST -j DROP", tcp(80, family="ipv6")
+    assert state(line, tcp(80)) == "admitted"
+    assert state(line, packet, family="ip6") == "unknown"
 
 
 def test_no_extension_header_comes_with_a_first_packet():
