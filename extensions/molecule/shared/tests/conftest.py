@@ -20,7 +20,12 @@ REACH = (pathlib.Path(__file__).parent / "reach.py").read_text()
 
 
 # What prints the rules in the kernel or of the daemon in charge, by firewall.
-RULES = {"nftables": "nft --stateless list ruleset"}
+RULES = {
+    "nftables": "nft --stateless list ruleset",
+    "firewalld": "firewall-cmd --list-all-zones && firewall-cmd --permanent --list-all-zones",
+    "ufw": "ufw status verbose && iptables-save && ip6tables-save",
+    "iptables": "iptables-save && ip6tables-save",
+}
 SHARED = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 
 
@@ -39,7 +44,10 @@ class Fleet:
         return self.connect(name).check_output(RULES[self.hosts[name]["firewall"]])
 
     def reached(self, source: str, target: str, listeners: list[dict[str, Any]]) -> dict[str, str]:
-        """What `source` finds when it connects to each listener of `target` in each family: `ipv4 tcp 22` to its state."""
+        """What `source` finds when it connects to each listener of `target`: `ipv4 tcp 22` to its state.
+
+        In both families, unless the listener has one.
+        """
         asked = {
             f"{family} {listener['protocol']} {listener['port']}": {
                 "address": address,
@@ -48,6 +56,7 @@ class Fleet:
             }
             for family, address in self.hosts[target]["addresses"].items()
             for listener in listeners
+            if listener.get("family", family) == family
         }
         command = "python3 -c %s <<'EOF'\n" + json.dumps(list(asked.values())) + "\nEOF"
         run = self.connect(source).run(command, REACH)

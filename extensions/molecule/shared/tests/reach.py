@@ -4,10 +4,11 @@
 """Runs on a host: what comes of connecting to others. Targets as JSON on standard input, their states as JSON on standard output.
 
 A target has `address`, `protocol` and `port`. `open`: a TCP connection, or an answer to a datagram. `refused`: the other
-side said no. `filtered`: no answer at all.
+side said no. `filtered`: no answer at all, or that of a firewall that says so.
 """
 
 import concurrent.futures
+import errno
 import json
 import socket
 import sys
@@ -29,6 +30,10 @@ def state(target):
             return "refused"
         except socket.timeout:  # noqa: UP041 - a class of its own before Python 3.10
             return "filtered"
+        except OSError as error:
+            if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES):
+                return "filtered"
+            raise
         return "open"
 
 

@@ -14,7 +14,8 @@ SSH = {"protocol": "tcp", "port": 22}
 def test_the_stand_ins_listen_on_every_address(fleet: Any, judged: str) -> None:
     seen = fleet.connect(judged).check_output("ss -Hlntup")
     for listener in fleet.hosts[judged]["opens"]:
-        assert re.search(rf"^{listener['protocol']} .* (\*|\[::\]):{listener['port']} ", seen, re.M), (listener, seen)
+        address = r"0\.0\.0\.0" if listener.get("family") == "ipv4" else r"(\*|\[::\])"
+        assert re.search(rf"^{listener['protocol']} .* {address}:{listener['port']} ", seen, re.M), (listener, seen)
 
 
 def test_the_peer_reaches_ssh_and_nothing_else(fleet: Any, judged: str) -> None:
