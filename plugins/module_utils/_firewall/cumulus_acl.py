@@ -37,7 +37,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
-from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects, FileChange
+from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects, FileChange, RunError
 
 # Where a set of files stands that is rehearsed, or installed and not kept.
 _STAGE = "/run/netports-acl"
@@ -88,6 +88,7 @@ class CumulusAcl(Backend):
             previous=tuple(_previous(had, saved, request)),
         )
         if plan.changed:
+            self._tool()
             _check(switch, needs)
         return plan
 
@@ -96,16 +97,15 @@ class CumulusAcl(Backend):
         text = cl_own.render(details.running)
         with self.effects.staged(details.change) as staged, _staged_policy(self.effects, details.switch, text) as stage:
             if details.install and self._can_rehearse():
-                answer = self.effects.change([self._tool, "-n", "-i", "-P", stage])
+                answer = self.effects.change([self._tool(), "-n", "-i", "-P", stage])
                 if _failed(answer):
                     raise FirewallError("cl-acltool would not take the rules, nothing was changed: %s" % _said(answer))
             staged.commit()
             if details.install:
-                answer = self.effects.change([self._tool, "-i"] + ([] if details.kept else ["-P", stage]))
+                answer = self._install([] if details.kept else ["-P", stage])
                 if _failed(answer) or not self._is_installed(details):
                     self._take_back(details, answer)
 
-    @property
     def _tool(self) -> str:
         # A shell that is no login shell does not look where Cumulus has it.
         program = _run.find_program("cl-acltool") or _run.find_program("/usr/cumulus/bin/cl-acltool")
@@ -113,8 +113,15 @@ class CumulusAcl(Backend):
             raise FirewallError("the command cl-acltool is not here; Cumulus Linux brings it in /usr/cumulus/bin")
         return program
 
+    def _install(self, options: Sequence[str]) -> Answer:
+        """One that does not end, or cannot be started, has failed."""
+        try:
+            return self.effects.change([self._tool(), "-i", *options])
+        except RunError as error:
+            return Answer(1, "", str(error))
+
     def _can_rehearse(self) -> bool:
-        return "--dry-run" in self.effects.query([self._tool, "-h"]).stdout
+        return "--dry-run" in self.effects.query([self._tool(), "-h"]).stdout
 
     def _is_installed(self, details: _Details) -> bool:
         """Its exit status is not enough: what counts is in the kernel."""
@@ -127,7 +134,7 @@ class CumulusAcl(Backend):
             with self.effects.staged([FileChange(cl_policy.OWN_FILE, details.switch.own_text)]) as staged:
                 staged.commit()
         with _staged_policy(self.effects, details.switch, cl_own.render(cl_switch.running(details.switch))) as stage:
-            again = self.effects.change([self._tool, "-i", "-P", stage])
+            again = self._install(["-P", stage])
         if _failed(again):
             then = "installing them again failed too: %s. Look at `cl-acltool -L all`" % _said(again)
         else:
@@ -248,23 +255,27 @@ def _text(running: Labels, saved: Labels) -> str:
 @contextlib.contextmanager
 def _staged_policy(effects: Effects, switch: Switch, own: str) -> Iterator[str]:
     """A directory with the files as they are to be; their names keep the order."""
-    if effects.check_mode:
+    files = [file for file in switch.files if file.path != cl_policy.OWN_FILE]
+    files += [cl_policy.PolicyFile(cl_policy.OWN_FILE, own)] if own else []
+    try:
+        if not effects.check_mode:
+            _write_stage(cl_policy.in_order(switch.patterns, files))
         yield _STAGE
-        return
+    finally:
+        if not effects.check_mode:
+            shutil.rmtree(_STAGE, ignore_errors=True)
+
+
+def _write_stage(files: Sequence[cl_policy.PolicyFile]) -> None:
     shutil.rmtree(_STAGE, ignore_errors=True)
     try:
         os.mkdir(_STAGE, 0o700)
-        files = [file for file in switch.files if file.path != cl_policy.OWN_FILE]
-        files += [cl_policy.PolicyFile(cl_policy.OWN_FILE, own)] if own else []
-        for number, file in enumerate(cl_policy.in_order(switch.patterns, files)):
+        for number, file in enumerate(files):
             path = os.path.join(_STAGE, "%03d_%s" % (number, os.path.basename(file.path)))
             with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
                 opened.write(file.text)
-        yield _STAGE
     except OSError as error:
-        raise _run.RunError("cannot write %s: %s; nothing was changed" % (_STAGE, error.strerror)) from None
-    finally:
-        shutil.rmtree(_STAGE, ignore_errors=True)
+        raise RunError("cannot write %s: %s; nothing was changed" % (_STAGE, error.strerror)) from None
 
 
 def _failed(answer: Answer) -> bool:

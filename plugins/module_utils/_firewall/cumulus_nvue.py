@@ -29,7 +29,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.cl_switch 
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
-from ansible_collections.netports.core.plugins.module_utils._run import Answer
+from ansible_collections.netports.core.plugins.module_utils._run import Answer, RunError
 
 _APPLY = ("config", "apply", "-y")
 
@@ -86,14 +86,21 @@ class CumulusNvue(Backend):
 
     def apply(self, plan: Plan) -> None:
         for command in plan.commands:
-            answer = self.effects.change([self._nv, *command.split()[1:]])
+            answer = self._changed(*command.split()[1:])
             if answer.rc == 0:
                 continue
             if command.endswith("config save"):
                 raise FirewallError("the ports are open, and not kept over a reboot: `%s` failed: %s" % (command, _said(answer)))
-            detached = self.effects.change([self._nv, "config", "detach"])
+            detached = self._changed("config", "detach")
             then = "nothing was changed" if detached.rc == 0 else "`nv config detach` failed too: %s" % _said(detached)
             raise FirewallError("`%s` failed, %s: %s" % (command, then, _said(answer)))
+
+    def _changed(self, *arguments: str) -> Answer:
+        """One that does not end, or cannot be started, has failed."""
+        try:
+            return self.effects.change([self._nv, *arguments])
+        except RunError as error:
+            return Answer(1, "", str(error))
 
     @property
     def _nv(self) -> str:
