@@ -9,6 +9,7 @@ Pure. Two sets are equal when the tuples are, however a firewall chose to write 
 
 from __future__ import annotations
 
+import bisect
 import socket
 from typing import Iterable, Iterator, List, Tuple
 
@@ -35,7 +36,9 @@ def merged(intervals: Iterable[Interval]) -> Intervals:
 def common(first: Intervals, second: Intervals) -> Intervals:
     """The numbers that are in both."""
     result: List[Interval] = []
-    i = j = 0
+    # A network among thousands of sources: what lies below the other set is not looked at.
+    i = max(bisect.bisect(first, (second[0][0],)) - 1, 0) if second else 0
+    j = max(bisect.bisect(second, (first[0][0],)) - 1, 0) if first else 0
     while i < len(first) and j < len(second):
         low, high = max(first[i][0], second[j][0]), min(first[i][1], second[j][1])
         if low <= high:
