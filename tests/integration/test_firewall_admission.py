@@ -220,7 +220,7 @@ HAND_MADE: Dict[str, Tuple[str, Dict[str, Any]]] = {
          tcp dport 1001 meta mark set 7
          meta mark 7 accept
          }; }""",
-        {"tcp 1001": "unknown", "tcp 1002": "unknown"},
+        {"tcp 1001": "unknown", "tcp 1002": "dropped"},
     ),
 }
 

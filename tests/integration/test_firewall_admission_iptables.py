@@ -129,6 +129,8 @@ FIXED_MATCHES = (
     "-m addrtype --src-type LOCAL",
     "-m mark --mark 0x7",
     "-m mark ! --mark 0x7/0xff",
+    "-m mark --mark 0x8000/0x8000",
+    "-m mark --mark 0x0/0x8004",
     "-m pkttype --pkt-type unicast",
     "-m pkttype --pkt-type multicast",
     "-m limit --limit 1000/sec --limit-burst 1000",
@@ -148,7 +150,11 @@ FIXED_MATCHES = (
 )
 # A rejection of its later packets would undo a connection whose first packet passed, and that packet alone is judged.
 REJECT = "-m conntrack --ctstate NEW -j REJECT"
-TARGETS = ("-j ACCEPT",) * 4 + ("-j DROP",) * 4 + (REJECT, "-j RETURN", "-j LOG", "-j MARK --set-mark 7", "")
+TARGETS = (
+    ("-j ACCEPT",) * 4
+    + ("-j DROP",) * 4
+    + (REJECT, "-j RETURN", "-j LOG", "-j MARK --set-mark 7", "-j MARK --or-mark 0x8000", "")
+)
 TARGETS += ("-j SET --add-set filled_%(family)s src",)
 PASSED_ON = ("-j first", "-g first", "-j second", "-g second")
 

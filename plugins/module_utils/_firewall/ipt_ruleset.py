@@ -546,6 +546,19 @@ def _translation(name: str, options: Sequence[Option]) -> List[Expression]:
     return [{name.lower(): where or None}]
 
 
+def _new_mark(options: Sequence[Option]) -> Expression:
+    """`--set-xmark value/mask` clears the bits of the mask and flips those of the value."""
+    for option in options:
+        value, _slash, mask = option.value.partition("/")
+        try:
+            if option.name == "--set-xmark":
+                kept = {"&": [_meta("mark"), 0xFFFFFFFF & ~int(mask or "0xffffffff", 0)]}
+                return {"mangle": {"key": _meta("mark"), "value": {"^": [kept, int(value, 0)]}}}
+        except ValueError:
+            break
+    return {"xt": {"type": "target", "name": "MARK"}}
+
+
 def _target(rule: RuleText, chains: Mapping[str, Any]) -> List[Expression]:
     name = rule.target
     if name is None:
@@ -561,6 +574,8 @@ def _target(rule: RuleText, chains: Mapping[str, Any]) -> List[Expression]:
         return [{"queue": {"flags": [o.name for o in rule.options]}}]
     if name == "NOTRACK" or (name == "CT" and any(option.name == "--notrack" for option in rule.options)):
         return [{"notrack": None}]
+    if name == "MARK":
+        return [_new_mark(rule.options)]
     if name in ("DNAT", "REDIRECT"):
         return _translation(name, rule.options)
     if name == "SET":

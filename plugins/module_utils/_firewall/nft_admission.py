@@ -10,8 +10,8 @@ that is not understood is a MAYBE, never a guess.
 
 Taken as given, because an ordinary first packet of a client is like that: the connection is new and not translated, the
 packet is no broadcast and has no extension headers, a route back to the source exists, TCP comes from a port above 1023
-with SYN alone, and no rate limit, quota or connection count is exceeded. Translation before INPUT (nat chains) is not
-followed: the port of the packet is the port that INPUT sees.
+with SYN alone, and no rate limit, quota or connection count is exceeded. Its mark is what rules on its way set. Translation
+before INPUT (nat chains) is not followed: the port of the packet is the port that INPUT sees.
 """
 
 from __future__ import annotations
@@ -307,6 +307,9 @@ class Walk:
         self.kinds: Set[str] = set()
         self._filled_by_packets: Optional[Set[ChainKey]] = None
         self._untracked: Optional[bool] = None
+        # The bits of the packet's mark that rules on its way may have set.
+        self._mark_bits: Optional[int] = None
+        self.set_bits = 0
 
     def base_chain(self, chain: Chain) -> None:
         """Collect the outcomes of one base chain, its policy included."""
@@ -370,6 +373,7 @@ class Walk:
                 for match, verdict in self._vmap(value, rule.chain):
                     yield all_of((so_far, match)), verdict
                 return
+            self.set_bits |= _bits_set_by(kind, value)
             if kind == "xt" and _xt_decides(value, expression is rule.expr[-1]):
                 yield so_far, ("unknown", value)
                 return
@@ -413,6 +417,9 @@ class Walk:
         left, right, operator = value.get("left"), value.get("right"), value.get("op")
         if isinstance(left, dict) and "ct" in left and self._may_be_untracked():
             return UNCLEAR
+        mask = _mark_mask(left)
+        if mask is not None:
+            return self._mark_match(mask, right, operator or "==")
         if isinstance(left, dict) and "concat" in left:
             return self._concatenation(left["concat"], right, operator, chain)
         field = _field(left, self.packet)
@@ -467,6 +474,28 @@ class Walk:
             rules = (rule for rules in self.ruleset.rules.values() for rule in rules)
             self._untracked = any(self._exempts(rule) for rule in rules)
         return self._untracked
+
+    def _mark_match(self, mask: int, right: Any, operator: str) -> Match:
+        if not isinstance(right, int) or operator not in ("==", "!="):
+            return UNCLEAR
+        possible = self._possible_bits() & mask
+        if right & ~possible:
+            match = NO
+        else:
+            match = UNCLEAR if possible else YES
+        return match.inverted() if operator == "!=" else match
+
+    def _possible_bits(self) -> int:
+        if self._mark_bits is None:
+            before = Walk(self.ruleset, self.packet)
+            before._mark_bits = _ALL_BITS
+            for chain in self.ruleset.chains.values():
+                if chain.hook in nft_ruleset.HOOKS and self.packet.family in nft_ruleset.TABLE_FAMILIES.get(chain.family, ()):
+                    before.base_chain(chain)
+            # Cilium marks packets before any rule sees them.
+            cilium = any(key[2].startswith("CILIUM_") for key in self.ruleset.chains)
+            self._mark_bits = _ALL_BITS if cilium else before.set_bits
+        return self._mark_bits
 
     def _exempts(self, rule: NftRule) -> bool:
         if self.packet.family not in nft_ruleset.TABLE_FAMILIES.get(rule.chain[0], ()):
@@ -549,6 +578,47 @@ _NO_EFFECT = frozenset(
         "comment",
     )
 )
+
+
+_ALL_BITS = 0xFFFFFFFF
+
+
+def _mark_mask(left: Any) -> Optional[int]:
+    """The bits that a match of the packet's mark asks for; None for a match of anything else."""
+    if nft_ruleset.meta_key(left) == "mark":
+        return _ALL_BITS
+    parts = left.get("&") if isinstance(left, dict) else None
+    if isinstance(parts, list) and len(parts) == 2 and nft_ruleset.meta_key(parts[0]) == "mark" and isinstance(parts[1], int):
+        return parts[1]
+    return None
+
+
+def _bits_set_by(kind: str, value: Any) -> int:
+    """The bits of a packet's mark that this statement may set."""
+    if kind == "xt":
+        named = isinstance(value, dict) and (value.get("type") == "match" or value.get("name") not in ("MARK", "CONNMARK"))
+        return 0 if named else _ALL_BITS
+    if kind != "mangle" or not isinstance(value, dict) or nft_ruleset.meta_key(value.get("key")) != "mark":
+        return 0
+    return _bits_of(value.get("value"))
+
+
+def _bits_of(value: Any) -> int:
+    """The bits that a new mark may have and the old one had not."""
+    if isinstance(value, int):
+        return value & _ALL_BITS
+    if nft_ruleset.meta_key(value) == "mark":
+        return 0
+    if isinstance(value, dict) and len(value) == 1:
+        (operator, parts), *_others = value.items()
+        if isinstance(parts, list) and len(parts) == 2:
+            first, second = _bits_of(parts[0]), _bits_of(parts[1])
+            if operator in ("|", "^"):
+                return first | second
+            if operator == "&":
+                # Of the old mark no bit is new, whatever is left of it.
+                return 0 if 0 in (first, second) else first & second
+    return _ALL_BITS
 
 
 # Extensions of iptables, those of Cumulus Linux too, that change, count or log a packet and let it go on.

@@ -204,7 +204,8 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
         ("-m rpfilter --invert -j DROP", tcp(80), "admitted"),
         ("-i eth0 -j DROP", tcp(80), "unknown"),
         ("-i lo -j DROP", tcp(80), "admitted"),
-        ("-m mark --mark 0x7 -j DROP", tcp(80), "unknown"),
+        ("-m mark --mark 0x7 -j DROP", tcp(80), "admitted"),
+        ("-m mark ! --mark 0x7 -j DROP", tcp(80), "dropped"),
         ("-p tcp -j REJECT --reject-with tcp-reset", tcp(80), "dropped"),
         ("-p tcp -j NFQUEUE --queue-num 0 --queue-bypass", tcp(80), "unknown"),
         ("-p tcp -m tcp --dport 80 -f -j DROP", tcp(80), "admitted"),
@@ -217,6 +218,34 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
 )
 def test_answers(line, packet, expected):
     assert state(line, packet) == expected
+
+
+KUBELET = """*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-MARK-DROP - [0:0]
+%sCOMMIT
+*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -m mark --mark 0x8000/0x8000 -j DROP
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("", "admitted"),
+        # Nothing leads there, or other packets alone, or another bit is set.
+        ("-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000\n", "admitted"),
+        ("-A PREROUTING -p udp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000\n", "admitted"),
+        ("-A PREROUTING -p tcp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x4000/0x4000\n", "admitted"),
+        ("-A PREROUTING -p tcp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x0/0x8000\n", "admitted"),
+        ("-A PREROUTING -p tcp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000\n", "unknown"),
+        ("-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff\n", "unknown"),
+    ],
+)
+def test_a_packet_has_no_mark_but_what_rules_on_its_way_set(rules, expected):
+    assert nft_admission.judge(ipt_ruleset.parse(KUBELET % rules, "ip"), tcp(80)).state == expected
 
 
 def test_types_of_destinations_mean_something_else_in_ipv6():

@@ -87,7 +87,8 @@ def test_forms_of_a_match_that_does_not_hold(expression):
     [
         {"xt": {"type": "match", "name": "owner"}},
         {"something new": {"key": 1}},
-        match({"meta": {"key": "mark"}}, 7),
+        match({"meta": {"key": "mark"}}, "seven"),
+        match({"meta": {"key": "cpu"}}, 7),
         match({"socket": {"key": "mark"}}, 7),
         match({"meta": {"key": "iifname"}}, "eth0"),
         match({"meta": {"key": "iifname"}}, "eth*", "!="),
