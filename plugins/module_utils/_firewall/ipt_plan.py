@@ -26,7 +26,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     nft_ruleset,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Interval, Intervals
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Walk
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import (
     IPSET,
@@ -240,7 +240,7 @@ def plan(ruleset: Ruleset, label: str, rules: Sequence[Rule], exclusive: bool = 
     """Rules for a label; no rules means that the label is to have none. With `sets`, many sources may be a set of ipset."""
     if rules and not enforces(ruleset):
         # Nothing to open; what is there is left for the day when the operator switches filtering on again.
-        return Edits((), (), frozenset(), False, ("no rule of iptables filters incoming traffic; no port needed opening",))
+        return Edits((), (), frozenset(), False, (NOTHING_FILTERS,))
     edits = edit(ruleset, label, rules, exclusive, sets)
     return edits._replace(
         warnings=tuple(nft_plan.warnings(after(ruleset, edits), rules)),

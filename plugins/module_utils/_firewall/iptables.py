@@ -60,19 +60,21 @@ class Iptables(Backend):
     def __init__(self, effects: Effects) -> None:
         super().__init__(effects)
         self._default: Optional[str] = None
+        self._planned = False
 
     def plan(self, request: Request) -> Plan:
-        ruleset = observed.read(self.effects)
+        ruleset = self._read()
         if request.rules:
             _check_one_flavour(ruleset)
         sets, why_none = self._can_use_sets(request.rules)
         edits = ipt_plan.plan(ruleset, request.label, request.rules, request.exclusive, sets)
+        transactions = self._transactions(ruleset, edits)
         idle = bool(request.rules) and not edits.enforcing
         files = ipt_persist.FilesPlan((), (), ())
         if request.persist and not idle:
             files = ipt_persist.plan(self.effects, request, edits.needed)
         after = ipt_plan.after(ruleset, edits)
-        details = self._details(ruleset, edits, files)
+        details = _Details(ruleset, edits, transactions, *_sets(ruleset, edits, after), files)
         return Plan(
             changed=bool(edits.tables or files.changes),
             enforcing=edits.enforcing,
@@ -86,6 +88,13 @@ class Iptables(Backend):
             previous=tuple(ipt_plan.previous(ruleset, request.label, request.exclusive)),
         )
 
+    def _read(self) -> Ruleset:
+        """What filters; for the first plan, what was read to find out who is in charge."""
+        if self._planned or self.seen is None:
+            return observed.read(self.effects)
+        self._planned = True
+        return self.seen
+
     def _can_use_sets(self, rules: Sequence[Rule]) -> Tuple[bool, str]:
         """Are sets of ipset to be had here? Where they would help and are not, also why."""
         if not any(ipt_plan.wants_set(rule) for rule in rules):
@@ -98,18 +107,14 @@ class Iptables(Backend):
             return False, "ipset does not work here (%s): one rule of iptables for every source" % ipt_persist.first_error(answer)
         return True, ""
 
-    def _details(self, ruleset: Ruleset, edits: Edits, files: ipt_persist.FilesPlan) -> _Details:
+    def _transactions(self, ruleset: Ruleset, edits: Edits) -> Tuple[_Transaction, ...]:
         by_program: Dict[str, List[TableEdits]] = {}
         for table in edits.tables:
             by_program.setdefault(self._restore_program(table.key[0], table.key[1].startswith(LEGACY)), []).append(table)
-        transactions = [
+        return tuple(
             _Transaction(program, _input(line for table in tables for line in table.script()), _undo(ruleset, tables))
             for program, tables in by_program.items()
-        ]
-        new_sets = {line.set_name: line.rule for table in edits.tables for line in table.add if line.set_name}
-        remaining = ipt_plan.set_names(ipt_plan.after(ruleset, edits)).union(name for name in new_sets if name)
-        old_sets = sorted(ipt_plan.set_names(ruleset) - remaining)
-        return _Details(ruleset, edits, tuple(transactions), tuple(new_sets.values()), tuple(old_sets), files)
+        )
 
     def _restore_program(self, family: str, legacy: bool) -> str:
         name = PROGRAMS[family]
@@ -208,6 +213,13 @@ def _check_one_flavour(ruleset: Ruleset) -> None:
             "rules of both flavours of iptables filter on this host, iptables-legacy and iptables-nft, and a packet has to pass "
             "both. Move all rules to one (iptables-legacy-save shows the old ones), and empty the other"
         )
+
+
+def _sets(ruleset: Ruleset, edits: Edits, after: Ruleset) -> Tuple[Tuple[Rule, ...], Tuple[str, ...]]:
+    """Those to make, as a rule that has such sources, and the names of those that no rule of ours asks any longer."""
+    new = {line.set_name: line.rule for table in edits.tables for line in table.add if line.set_name}
+    old = ipt_plan.set_names(ruleset) - ipt_plan.set_names(after) - new.keys()
+    return tuple(new.values()), tuple(sorted(old))
 
 
 def _input(lines: Any) -> str:

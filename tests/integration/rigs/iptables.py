@@ -30,7 +30,6 @@ def default_drop() -> Dict[str, str]:
 
 
 class _Iptables(Rig):
-    backend = "iptables"
     flavour: str
     files: Dict[str, str]
 
@@ -56,6 +55,8 @@ class _Iptables(Rig):
 class IptablesNftRig(_Iptables):
     """Debian as it comes: iptables is iptables-nft, netfilter-persistent loads rules.v4 and rules.v6."""
 
+    backend = "iptables"
+    family_by_family = True
     name = "iptables-nft"
     flavour = "nft"
     machines = True
@@ -71,6 +72,8 @@ class IptablesNftRig(_Iptables):
 class IptablesLegacyRig(_Iptables):
     """The old iptables as the alternative in charge, and the files of Alpine's service."""
 
+    backend = "iptables"
+    family_by_family = True
     name = "iptables-legacy"
     flavour = "legacy"
     files = {"iptables": "/etc/iptables/rules-save", "ip6tables": "/etc/iptables/rules6-save"}
@@ -78,7 +81,8 @@ class IptablesLegacyRig(_Iptables):
     def prepare(self, host: Host) -> None:
         for program in self.files:
             for verb in ("", "-save", "-restore"):
-                host.run(["ln", "-sf", "/usr/sbin/%s-legacy%s" % (program, verb), "/etc/alternatives/%s%s" % (program, verb)])
+                binary = "/usr/sbin/%s-%s%s" % (program, self.flavour, verb)
+                host.run(["ln", "-sf", binary, "/etc/alternatives/%s%s" % (program, verb)])
             host.write("/etc/init.d/" + program, "#!/sbin/openrc-run\n", 0o755)
             host.write("/etc/runlevels/default/" + program, "")
 
