@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Tuple
+import re
+from typing import Any, Dict, List, Mapping, Set, Tuple
 
 import pytest
 
+from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load
 from tests.lab import ansible_runs as ansible
 from tests.lab import firewall
+from tests.lab.role_host import RoleHost
 from tests.lab.sandbox import FAMILIES, Host, Lab
 
 ROLE = "kuma_zone_cp"
@@ -22,6 +25,7 @@ NOBODY: Dict[str, Dict[str, Any]] = {
     name: {} for name in ("kuma_zone_ingress", "kuma_zone_egress", "operator", "prometheus", "kubelet", "load_balancer")
 }
 RESTRICTED = {"restrict": "inventory", "verify": False}
+VERIFIED = {"restrict": "inventory", "check_firewall": True, "timeout": 0}
 
 Groups = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -162,3 +166,85 @@ def test_addresses_from_templates_and_facts_and_a_way_back_without_any(lab: Lab)
     gone = ansible.playbook(host, [allow(listeners=[listener], restrict="inventory", state="absent")], None, *options)
     assert gone.code == 0, gone.output
     assert firewall.ruleset(host) == before
+
+
+def verdicts(run: ansible.Run) -> Dict[str, str]:
+    return {one["name"]: one["verdict"] for one in run.result("port_verify")["listeners"]}
+
+
+def reasons(run: ansible.Run) -> Dict[str, str]:
+    return {one["name"]: one["reason"] for one in run.result("port_verify")["listeners"]}
+
+
+def of_client(client: str) -> Set[str]:
+    """The listeners of the role that the client has to reach."""
+    listeners = _resolve.resolve(_spec_load.load(role=ROLE), ROLE).listeners
+    return {one["name"] for one in listeners if one["allow"] and client in one["clients"]}
+
+
+@pytest.fixture
+def served(lab: Lab) -> Host:
+    """A host with the listeners of the role, which its firewall drops."""
+    host = lab.host("host")
+    firewall.install(host)
+    RoleHost(host, _resolve.resolve(_spec_load.load(role=ROLE), ROLE).listeners).start()
+    return host
+
+
+@pytest.mark.slow
+def test_a_role_verifies_that_its_clients_are_admitted_and_nobody_else_has_to_be(lab: Lab, served: Host) -> None:
+    """Some listeners are closed on purpose; one client has an address of one family; then an operator drops a network."""
+    first, second = lab.host("dp1"), lab.host("dp2")
+    clients = {"dp1": {"netports_addresses": [first.ipv4]}, "dp2": {"netports_addresses": [second.ipv4]}}
+    options = inventory(served, {**NOBODY, ROLE: {"host": {"netports_addresses": [served.ipv4]}}, "kuma_dp": clients})
+    run = ansible.role(served, ROLE, VERIFIED, *options)
+    assert run.code == 0, run.output
+    assert set(verdicts(run).values()) == {"ok"}
+    assert connects(first, served, XDS) == {"ipv4": "open", "ipv6": "filtered"}
+    assert "ipv6: nobody has to be admitted" in reasons(run)["dp-server"]
+    assert any(
+        reason.endswith("nobody has to be admitted, since its clients have no address") for reason in reasons(run).values()
+    )
+
+    served.run(["nft", "insert", "rule", "inet", "filter", "input", "ip", "saddr", second.ipv4 or "", "drop"])
+    run = ansible.role(served, ROLE, VERIFIED, *options)
+    assert run.code == 2
+    assert (first.connect(served.ipv4 or "", XDS), second.connect(served.ipv4 or "", XDS)) == ("open", "filtered")
+    assert verdicts(run)["dp-server"] == "shut"
+    said = r"ipv4: rule with handle \d+ of chain inet filter input drops new connections from %s" % second.ipv4
+    assert re.fullmatch(said, reasons(run)["dp-server"])
+    assert "dp-server" in run.result("port_verify")["msg"]
+    # The control plane's own port has other clients.
+    assert {name for name, verdict in verdicts(run).items() if verdict != "ok"} == of_client("kuma_dp")
+
+
+@pytest.mark.slow
+def test_port_verify_takes_clients_only_where_it_asks_the_firewall(lab: Lab) -> None:
+    host, client, stranger = lab.host("host"), lab.host("dp1"), lab.host("stranger")
+    firewall.install(host)
+    web = {"name": "web", "protocol": "tcp", "port": 80, "clients": ["x"]}
+    RoleHost(host, [{**web, "process": ["web"]}]).start()
+    host.write("/etc/hosts", "%s dp1.example\n" % client.ipv4)
+
+    def verify(**arguments: Any) -> Dict[str, Any]:
+        return {"name": "Verify", "netports.core.port_verify": {"listeners": [web], **arguments}, "ignore_errors": True}
+
+    asked = {"check_firewall": True}
+    tasks = [
+        {"name": "Allow", "netports.core.port_allow": {"listeners": [web], "clients": {"x": ["dp1.example"]}}},
+        verify(clients={"x": ["dp1.example"]}, **asked),
+        verify(clients={"x": ["dp1.example", stranger.ipv4]}, **asked),
+        verify(clients={"x": ["nowhere.invalid"]}, **asked),
+        verify(clients={"x": ["nowhere.invalid"]}, restrict="inventory"),
+        verify(restrict="inventory", **asked),
+        verify(restrict="inventory", gather="raw", check_process=False),
+    ]
+    run = ansible.playbook(host, tasks, None, *inventory(host, {"all": {"host": at(host)}}))
+    results = [event.result for event in run.events if event.action == "port_verify"]
+    judged = [one["listeners"][0]["verdict"] if "listeners" in one else one["msg"] for one in results]
+    assert judged[:2] == ["ok", "shut"]
+    assert "drops new connections from %s" % stranger.ipv4 in results[1]["msg"]
+    assert judged[2].startswith("clients.x[0]: 'nowhere.invalid' cannot be resolved on the controller: ")
+    assert judged[3] == "ok"
+    assert judged[4].startswith("restrict: neither the inventory nor clients says who these clients are: x (of web).")
+    assert judged[5] in ("ok", "unverifiable")

@@ -345,6 +345,7 @@ class Admission:
     [
         ({}, ["tcp 0.0.0.0:80"], "admitted", "ok"),
         ({}, ["tcp 0.0.0.0:80"], "unfiltered", "ok"),
+        ({}, ["tcp 0.0.0.0:80"], "closed", "ok"),
         ({}, ["tcp 0.0.0.0:80"], "dropped", "shut"),
         ({}, ["tcp 0.0.0.0:80"], "unknown", "unverifiable"),
         ({"allow": False}, ["tcp 0.0.0.0:80"], "dropped", "ok"),
@@ -359,6 +360,8 @@ def test_admission(keys, sockets, state, expected):
     assert found[0] == expected
     if expected == "shut":
         assert found[1] == "the firewall says dropped"
+    elif sockets and keys == {}:
+        assert found[1].endswith("the firewall says %s" % state)
 
 
 class TestDynamicAndRanges:
