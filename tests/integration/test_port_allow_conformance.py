@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 import pytest
@@ -164,16 +165,17 @@ def test_clients_restrict_a_listener_whose_clients_are_all_known(new_host: NewHo
     assert any("api" in warning and "operator" in warning for warning in result["warnings"])
     assert not scene.allow("api", "xds", clients={"app": app})["changed"]
 
-    narrowed = scene.allow("api", "xds", clients={"app": [scene.peer.ipv4], "operator": ["2001:db8::/32"]})
+    neighbours = str(ipaddress.ip_network("%s/64" % scene.peer.ipv6, strict=False))
+    narrowed = scene.allow("api", "xds", clients={"app": [scene.peer.ipv4], "operator": [neighbours]})
     assert scene.reached() == {"admin", "api", "xds ipv4"}
     assert scene.reached(stranger) == {"admin", "api ipv6"}
     assert texts(narrowed["rules"]) == {
         "tcp 5678,5681 ipv4 %s" % scene.peer.ipv4,
-        "tcp 5678 ipv6 2001:db8::/32",
+        "tcp 5678 ipv6 %s" % neighbours,
     } or texts(narrowed["rules"]) == {
         "tcp 5678 ipv4 %s" % scene.peer.ipv4,
         "tcp 5681 ipv4 %s" % scene.peer.ipv4,
-        "tcp 5678 ipv6 2001:db8::/32",
+        "tcp 5678 ipv6 %s" % neighbours,
     }
     scene.reboot()
     assert scene.reached(stranger) == {"admin", "api ipv6"}

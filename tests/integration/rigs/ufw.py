@@ -12,6 +12,7 @@ from tests.lab.sandbox import Host
 class UfwRig(Rig):
     backend = "ufw"
     machines = True
+    family_by_family = True
 
     def install(self, host: Host) -> None:
         host.run(["ufw", "allow", "22/tcp"])
