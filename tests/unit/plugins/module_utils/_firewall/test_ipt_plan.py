@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to change in tables of iptables, on listings as iptables-save prints them; the kernel's part is in
+tests/integration/test_port_allow_iptables.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_persist, ipt_plan, ipt_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
+
+API = Rule("a", "tcp", ((5678, 5678),), "both")
+OWN = '-A netports -p tcp -m tcp --dport 5678 -m comment --comment "netports:%s" -j ACCEPT'
+SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
+BAN = "-A INPUT -s 192.0.2.1/32 -j DROP"
+DROP = "-A INPUT -j DROP"
+JUMP = "-A INPUT -j netports"
+
+
+def table(*rules, policy="DROP", chains=("netports",), name="filter"):
+    lines = ["*" + name, ":INPUT %s [0:0]" % policy, ":FORWARD ACCEPT [0:0]"]
+    return "\n".join([*lines, *(":%s - [0:0]" % chain for chain in chains), *rules, "COMMIT", ""])
+
+
+def parsed(text, sets="", family="ip"):
+    return ipt_ruleset.parse(text, family, ipt_ruleset.parse_sets(sets))
+
+
+def plan(text, rules=(API,), label="a", exclusive=False, **keys):
+    return ipt_plan.plan(parsed(text, **keys), label, rules, exclusive)
+
+
+def script(edits):
+    """What is done, without the head and the end of the table."""
+    return [line for one in edits.tables for line in one.script()[1:-1]]
+
+
+def rewritten(text, edits):
+    """The listing after the edits; as the saved file would be."""
+    return ipt_persist.rewritten(text, edits.tables)
+
+
+def test_the_first_rule_brings_chain_and_jump():
+    edits = plan(table(SSH, chains=()))
+    assert [one.script() for one in edits.tables] == [
+        ["*filter", ":netports - [0:0]", OWN % "a", "-I INPUT 2 -j netports", "COMMIT"]
+    ]
+
+
+def test_what_is_there_stays():
+    text = table(SSH, JUMP, OWN % "a")
+    edits = plan(text)
+    assert edits.tables == () and edits.enforcing and not edits.warnings
+
+
+@pytest.mark.parametrize(
+    ("rules", "place"),
+    [
+        ((SSH,), 2),
+        ((SSH, DROP), 2),
+        ((BAN, SSH, "-A INPUT -p tcp -j REJECT", SSH), 3),
+        ((SSH, "-A INPUT -m conntrack --ctstate INVALID -j DROP", "-A INPUT -p udp -j DROP", DROP), 4),
+        (("-A INPUT ! -p tcp -j DROP", "-A INPUT -p tcp -m tcp --dport 5000:6000 -j DROP"), 2),
+        (("-A INPUT -m set --match-set banned src -j DROP", DROP), 2),
+    ],
+)
+def test_the_jump_comes_right_before_what_would_drop(rules, place):
+    assert script(plan(table(*rules, chains=())))[-1] == "-I INPUT %d -j netports" % place
+
+
+def test_a_chain_that_drops_is_come_before():
+    text = table(SSH, "-A INPUT -j refuse", "-A refuse -j DROP", policy="ACCEPT", chains=("refuse",))
+    assert script(plan(text))[-1] == "-I INPUT 2 -j netports"
+
+
+def test_a_jump_that_is_shadowed_moves():
+    edits = plan(table(BAN, DROP, JUMP, OWN % "a"))
+    assert script(edits) == ["-D INPUT 3", "-I INPUT 2 -j netports"]
+
+
+def test_a_second_jump_goes():
+    assert script(plan(table(JUMP, SSH, JUMP, OWN % "a"))) == ["-D INPUT 3"]
+
+
+def test_stale_rules_go_in_the_transaction_that_brings_the_new():
+    edits = plan(table(JUMP, OWN % "a", OWN % "b"), [API._replace(ports=((5681, 5682),))])
+    new = '-A netports -p tcp -m tcp --dport 5681:5682 -m comment --comment "netports:a" -j ACCEPT'
+    assert script(edits) == ["-D netports 1", new]
+
+
+def test_a_second_copy_and_one_in_another_chain_go():
+    elsewhere = (OWN % "a").replace("-A netports", "-A INPUT")
+    assert script(plan(table(elsewhere, JUMP, OWN % "a", OWN % "a"))) == ["-D INPUT 1", "-D netports 2"]
+
+
+def test_other_labels_stay_unless_exclusive():
+    text = table(JUMP, OWN % "b", OWN % "a")
+    assert plan(text).tables == ()
+    assert script(plan(text, exclusive=True)) == ["-D netports 1"]
+    assert script(plan(text, ())) == ["-D netports 2"]
+
+
+def test_the_last_label_takes_chain_and_jump_along():
+    assert script(plan(table(SSH, JUMP, OWN % "a"), ())) == ["-D INPUT 2", "-D netports 1", "-X netports"]
+
+
+@pytest.mark.parametrize("stranger", ["-A netports -p udp -j ACCEPT", "-A FORWARD -j netports", "-A INPUT -i eth1 -j netports"])
+def test_a_chain_that_somebody_else_uses_stays(stranger):
+    rules = [JUMP, OWN % "a", stranger] if stranger.startswith("-A n") else [stranger, JUMP, OWN % "a"]
+    assert script(plan(table(*rules), ())) == ["-D netports 1"]
+
+
+def test_what_somebody_changed_by_hand_is_written_anew():
+    for changed in (
+        (OWN % "a").replace("ACCEPT", "DROP"),
+        (OWN % "a").replace("5678", "5679"),
+        (OWN % "a").replace("-A netports", "-A netports -s 10.0.0.1/32"),
+        (OWN % "a").replace("-j", "-m limit --limit 1/min -j"),
+        (OWN % "a").replace("-p tcp", "-i eth0 -p tcp"),
+    ):
+        assert script(plan(table(JUMP, changed))) == ["-D netports 1", OWN % "a"], changed
+
+
+def test_a_table_that_does_not_drop_gets_nothing():
+    text = table(SSH, chains=()) + table(policy="ACCEPT", name="mangle", chains=())
+    assert [one.key for one in plan(text).tables] == [("ip", "filter")]
+    text = table(SSH, chains=()) + table(SSH, name="mangle", chains=())
+    assert [one.key for one in plan(text).tables] == [("ip", "mangle"), ("ip", "filter")]
+
+
+def test_nothing_filters():
+    edits = plan(table(SSH, policy="ACCEPT", chains=()))
+    assert not edits.enforcing and not edits.tables and edits.warnings
+
+
+def test_a_family_gets_what_is_of_it():
+    rules = [API._replace(family="ipv6"), API._replace(ports=((1, 1),), family="ipv4", sources=((0x0A000000, 0x0AFFFFFF),))]
+    add = '-A netports -s 10.0.0.0/8 -p tcp -m tcp --dport 1 -m comment --comment "netports:a" -j ACCEPT'
+    assert add in script(plan(table(), rules)) and OWN % "a" not in script(plan(table(), rules))
+    assert OWN % "a" in script(plan(table(), rules, family="ip6"))
+
+
+RULES = [
+    API._replace(family="ipv4"),
+    Rule("a", "udp", ((53, 53), (500, 600)), "ipv4"),
+    Rule("a", "ip", ((4, 4), (97, 98)), "ipv4"),
+    Rule("a", "tcp", tuple((n, n) for n in range(1000, 1100, 2)), "ipv4"),
+    Rule("a", "tcp", tuple((n, n + 1) for n in range(2000, 2100, 3)), "ipv4"),
+    Rule("a", "tcp", ((1, 1),), "ipv4", ((1, 1), (4, 7), (9, 11))),
+    Rule("a", "udp", ((1, 1), (3, 3)), "ipv4", tuple((n, n) for n in range(0, 200, 2))),
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("sets", [True, False])
+def test_a_rule_is_known_again(rule, sets):
+    """Through the text that iptables would be given, whatever number of lines it takes."""
+    lines = ipt_plan.lines_of(rule, sets)
+    members = ""
+    if any(line.set_name for line in lines):
+        name = ipt_plan.set_name(rule)
+        members = "create %s hash:net family inet\n" % name
+        members += "".join("add %s 0.0.0.%d\n" % (name, low) for low, _high in rule.sources)
+    text = table(JUMP, *("-A netports " + line.text for line in lines))
+    ruleset = parsed(text, members)
+    assert ipt_plan.plan(ruleset, "a", [rule], sets=sets).tables == ()
+    assert list(ipt_plan.previous(ruleset, "a", False)) == [("a", (rule,))]
+    # One source or port less is a difference.
+    fewer = rule._replace(sources=rule.sources[1:]) if rule.sources else rule._replace(ports=((65000, 65000),))
+    assert ipt_plan.plan(ruleset, "a", [fewer], sets=sets).tables
+
+
+def test_no_line_has_more_than_iptables_takes():
+    for rule in RULES:
+        for portion in ipt_plan.chunks(rule):
+            assert sum(1 if low == high else 2 for low, high in portion) <= 15
+    assert len(ipt_plan.set_name(RULES[-1]) + "-t") <= 31
+
+
+def test_protocols_by_the_names_that_iptables_save_has_for_them():
+    rule = Rule("a", "ip", ((4, 4),), "ipv4")
+    line = '-A netports -p %s -m comment --comment "netports:a" -j ACCEPT'
+    for name in ("4", "ipencap", "ipv4"):
+        assert plan(table(JUMP, line % name), [rule]).tables == ()
+
+
+def test_protocol_0_cannot_be_said():
+    with pytest.raises(FirewallError, match="protocol 0"):
+        plan(table(), [Rule("a", "ip", ((0, 0),), "both")])
+
+
+def test_a_set_that_is_gone_is_made_anew():
+    rule = RULES[-1]
+    text = table(JUMP, *("-A netports " + line.text for line in ipt_plan.lines_of(rule, True)))
+    assert script(ipt_plan.plan(parsed(text), "a", [rule], sets=True))[:1] == ["-D netports 1"]
+
+
+def test_both_families_are_told_as_one_rule():
+    placed = [(("ip", "filter"), API._replace(family="ipv4")), (("ip6", "filter"), API._replace(family="ipv6"))]
+    (told,) = ipt_plan.described("a", placed)
+    assert told["family"] == "both" and told["chains"] == ["ip filter netports", "ip6 filter netports"]
+
+
+SAVED = [
+    table(SSH, chains=()),
+    table(BAN, SSH, DROP, chains=()),
+    "# a comment\n*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n" + table("[5:300] " + SSH, "[0:0] -A INPUT -j REJECT", chains=()),
+    table(SSH, chains=("refuse",)) + "# end\n",
+    table(chains=()).replace("\n:FORWARD ACCEPT [0:0]", ""),
+]
+
+
+@pytest.mark.parametrize("text", SAVED)
+def test_a_saved_file_is_edited_and_left_as_it_was(text):
+    edits = plan(text)
+    new = rewritten(text, edits)
+    assert plan(new).tables == () and OWN % "a" in new and JUMP in new
+    assert [line for line in new.splitlines() if "netports" not in line] == text.splitlines()
+    second = rewritten(new, plan(new, [API._replace(label="b")], "b"))
+    assert plan(second, [API._replace(label="b")], "b").tables == () == plan(second).tables
+    first_only = rewritten(second, plan(second, (), "b"))
+    assert rewritten(first_only, plan(first_only, ())) == text
+
+
+def test_after_is_what_the_file_becomes():
+    """The picture of a plan, for the guard against locking out, is the ruleset that the edits make."""
+    for text in (table(BAN, SSH, DROP, chains=()), table(DROP, JUMP, OWN % "b", OWN % "a")):
+        for rules, exclusive in ((RULES[:4], False), ((), False), ([API], True)):
+            edits = plan(text, rules, exclusive=exclusive)
+            foreseen = ipt_plan.lines(ipt_plan.after(parsed(text), edits))
+            assert sorted(foreseen) == sorted(ipt_plan.lines(parsed(rewritten(text, edits))))
+
+
+def test_taking_back_names_every_line_that_was():
+    text = table(SSH, JUMP, OWN % "b", OWN % "a")
+    edits = plan(text, ())
+    assert ipt_plan.undo_script(parsed(text), edits.tables[0]) == [
+        "*filter", "-D INPUT -j netports", ":netports - [0:0]", OWN % "b", OWN % "a", "-I INPUT 2 -j netports", "COMMIT"
+    ]  # fmt: skip
+    first = plan(table(SSH, chains=()))
+    assert ipt_plan.undo_script(parsed(table(SSH, chains=())), first.tables[0]) == [
+        "*filter", "-D INPUT -j netports", ":netports - [0:0]", "-X netports", "COMMIT"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mechanism", ipt_persist.MECHANISMS)
+def test_how_each_distribution_loads_rules_is_found(mechanism, monkeypatch):
+    monkeypatch.setattr(ipt_persist.os.path, "exists", lambda path: path == mechanism.marker)
+    assert ipt_persist.find_mechanism() == mechanism
+    monkeypatch.setattr(ipt_persist.os.path, "exists", lambda path: False)
+    assert ipt_persist.find_mechanism() is None
