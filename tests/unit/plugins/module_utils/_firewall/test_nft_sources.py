@@ -97,12 +97,15 @@ def test_the_rule_that_drops_some_is_named():
 
 
 def test_a_set_that_packets_fill_is_not_known():
+    """Packets to another port, too."""
+    ssh = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}
     rules = [
-        [{"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@named"}}],
+        [ssh, {"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@named"}}],
         [saddr("@named"), {"drop": None}],
         [{"accept": None}],
     ]
-    parts = nft_sources.judge_parts(ruleset(rules, sets=[{"name": "named", "type": "ipv4_addr"}]), PACKET)
+    members = [intervals.address_of(FIRST + 3, "ipv4")]
+    parts = nft_sources.judge_parts(ruleset(rules, sets=[{"name": "named", "type": "ipv4_addr", "elem": members}]), PACKET)
     assert {part.judgement.state for part in parts} == {"partial"}
 
 
