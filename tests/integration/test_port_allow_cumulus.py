@@ -353,6 +353,41 @@ def test_nvue_refuses_or_is_refused_and_nothing_changed(lab: Lab, case: str) -> 
     assert scene.host.run(["nv", "config", "diff"]).stdout == pending
 
 
+@pytest.mark.slow
+def test_nvue_killed_at_any_moment_there_are_the_old_rules_or_the_new(lab: Lab) -> None:
+    scene = _nvue(lab, "5.8.0")
+    scene.allow("low", backend="cumulus_nvue")
+    started = time.monotonic()
+    scene.allow("high", backend="cumulus_nvue")
+    whole = time.monotonic() - started
+    for step in range(3):
+        now, then = ("low", "high") if step % 2 else ("high", "low")
+        scene.allow(now, backend="cumulus_nvue")
+        process = scene.start(then, backend="cumulus_nvue")
+        time.sleep(whole * (step + 1) / 4)
+        process.kill()
+        process.wait()
+        time.sleep(0.5)  # nv itself goes on to its end
+        assert _reached(scene) in ({now}, {then})
+        scene.allow(then, backend="cumulus_nvue")
+        assert _reached(scene) == {then}
+        assert not scene.allow(then, backend="cumulus_nvue")["changed"]
+
+
+def test_nvue_goes_on_where_a_killed_run_has_ended(lab: Lab) -> None:
+    scene = _nvue(lab, "5.8.0")
+    scene.host.run(["nv", "set", "acl", "netports-custom-ipv4", "type", "ipv4"])
+    result = scene.allow("api", backend="cumulus_nvue")
+    assert result["commands"][0] == "nv config detach" and _reached(scene) == {"api"}
+    # Applied, and not yet saved.
+    scene.host.write("/etc/nvue.d/startup.yaml", "")
+    result = scene.allow("api", backend="cumulus_nvue")
+    assert result["changed"] and result["commands"] == ["nv config save"]
+    assert result["diff"]["before"] != result["diff"]["after"]
+    assert "5678" in scene.host.path("/etc/nvue.d/startup.yaml").read_text()
+    assert not scene.allow("api", backend="cumulus_nvue")["changed"]
+
+
 def test_nvue_refuses_to_shut_out_the_connection_by_which_it_came(lab: Lab) -> None:
     scene = _nvue(lab)
     came_by = {"SSH_CONNECTION": "%s 40000 %s 5678" % (scene.peer.ipv4, scene.host.ipv4)}

@@ -23,7 +23,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
 CONTROL_PLANE_FROM = (5, 5)
 # `match ip tcp dest-port`; before, `match ip dest-port`.
 _PORTS_BY_PROTOCOL_FROM = (5, 9)
-AUTO_SAVE_FROM = (5, 9)
+_AUTO_SAVE_FROM = (5, 9)
 _STEP = 10
 _NAME = re.compile(r"netports-(.+)-(ipv4|ipv6)$")
 _RULE = re.compile(r"nv set acl (\S+) rule (\d+) (.+)$")
@@ -95,6 +95,18 @@ def _normal(command: str) -> str:
     if head.endswith("source-ip") and "/" not in value:
         return "%s/%d" % (command, intervals.BITS[IPV6 if ":" in value else IPV4])
     return command
+
+
+def saves_itself(configuration: Configuration, release: Sequence[int]) -> bool:
+    """Does NVUE save what it applies?"""
+    said = configuration.saves_itself
+    return tuple(release[:2]) >= _AUTO_SAVE_FROM if said is None else said
+
+
+def not_ours(changes: str) -> List[str]:
+    """The commands of a pending revision that are not about access lists of ours."""
+    lines = [line.strip() for line in changes.splitlines() if line.strip()]
+    return [line for line in lines if not any(_NAME.match(word) for word in line.split())]
 
 
 def labels(configuration: Configuration) -> List[str]:

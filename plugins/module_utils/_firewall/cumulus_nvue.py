@@ -31,13 +31,14 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.nft_rulese
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, RunError
 
-_APPLY = ("config", "apply", "-y")
+_APPLY = "nv config apply -y"
+_SAVE = "nv config save"
 
 
 class _Details(NamedTuple):
     kernel: Ruleset
     after: Ruleset
-    save: bool
+    configuration: cl_nvue.Configuration
 
 
 class CumulusNvue(Backend):
@@ -47,7 +48,7 @@ class CumulusNvue(Backend):
 
     def plan(self, request: Request) -> Plan:
         release = self._release()
-        configuration = cl_nvue.parse(self._asked("config", "show", "-o", "commands"))
+        configuration = self._configuration()
         switch = cl_switch.read(self.effects)
         policy = [line for line in switch.policy() if not _is_ours(line)]
         needs = Needs(switch, policy, cl_policy.NVUE_FILE)
@@ -63,25 +64,21 @@ class CumulusNvue(Backend):
         lists = cl_nvue.wanted(request.label, entries, release)
         commands = cl_nvue.commands(configuration, lists, labels)
         after = self._after(switch, policy, labels, entries) if commands else switch.kernel
-        saves_itself = configuration.saves_itself
-        if saves_itself is None:
-            saves_itself = release >= cl_nvue.AUTO_SAVE_FROM
+        ends = self._ends(request, cl_nvue.saves_itself(configuration, release), labels, bool(commands))
         if commands:
-            self._check_pending()
-            _check_persist(request, saves_itself)
-        save = request.persist and not saves_itself
+            commands[:0] = self._left_behind()
         return Plan(
-            changed=bool(commands),
+            changed=bool(ends),
             enforcing=True if request.rules else needs.enforcing(()),
             rules=tuple(rule.as_dict() for rule in rules),
-            before=_text(configuration.lists, labels),
+            before=_text(configuration.lists, labels) + _unsaved(commands, ends),
             after=_text(lists, labels),
             persisted=request.persist,
             warnings=cl_switch.warnings(switch, after, rules),
             notes=(),
-            details=_Details(switch.kernel, after, save),
+            details=_Details(switch.kernel, after, configuration),
             previous=tuple((label, cl_own.rules_of(had.get(label, ()))) for label in labels),
-            commands=tuple(commands + _ends(save)) if commands else (),
+            commands=(*commands, *ends),
         )
 
     def apply(self, plan: Plan) -> None:
@@ -89,11 +86,18 @@ class CumulusNvue(Backend):
             answer = self._changed(*command.split()[1:])
             if answer.rc == 0:
                 continue
-            if command.endswith("config save"):
+            if command == _SAVE:
                 raise FirewallError("the ports are open, and not kept over a reboot: `%s` failed: %s" % (command, _said(answer)))
-            detached = self._changed("config", "detach")
-            then = "nothing was changed" if detached.rc == 0 else "`nv config detach` failed too: %s" % _said(detached)
-            raise FirewallError("`%s` failed, %s: %s" % (command, then, _said(answer)))
+            raise FirewallError("`%s` failed, %s: %s" % (command, self._take_back(plan.details), _said(answer)))
+
+    def _take_back(self, details: _Details) -> str:
+        """Drop the pending revision; says what is so now."""
+        detached = self._changed("config", "detach")
+        if detached.rc != 0:
+            return "and `nv config detach` too (%s)" % _said(detached)
+        if not self.effects.check_mode and self._configuration() != details.configuration:
+            return "and a part of it was applied (see nv config history)"
+        return "nothing was changed"
 
     def _changed(self, *arguments: str) -> Answer:
         """One that does not end, or cannot be started, has failed."""
@@ -126,14 +130,36 @@ class CumulusNvue(Backend):
             raise FirewallError("`nv %s` failed: %s" % (" ".join(arguments), _said(answer)))
         return answer.stdout
 
-    def _check_pending(self) -> None:
-        pending = self._asked("config", "diff").strip()
-        if pending not in ("", "[]", "{}"):
-            first = pending.splitlines()[0]
+    def _configuration(self) -> cl_nvue.Configuration:
+        return cl_nvue.parse(self._asked("config", "show", "-o", "commands"))
+
+    def _left_behind(self) -> List[str]:
+        """What drops a pending revision that a killed run has left. Raises FirewallError for one of somebody else."""
+        if self._asked("config", "diff").strip() in ("", "[]", "{}"):
+            return []
+        foreign = cl_nvue.not_ours(self._asked("config", "diff", "-o", "commands"))
+        if foreign:
             raise FirewallError(
-                "NVUE has a pending change of somebody else, which would be applied along with this one: it begins with %r. "
-                "Apply it (nv config apply) or drop it (nv config detach) first" % first
+                "NVUE has a pending change of somebody else, which would be applied along with this one: it has %r. "
+                "Apply it (nv config apply) or drop it (nv config detach) first" % foreign[0]
             )
+        return ["nv config detach"]
+
+    def _ends(self, request: Request, saves_itself: bool, labels: Sequence[str], changes: bool) -> List[str]:
+        """What comes after the commands that change something. What a killed run has not saved is saved too."""
+        if changes and not request.persist and saves_itself:
+            raise FirewallError(
+                "NVUE saves whatever it applies (system config auto-save), so that persist: false cannot be had; "
+                "nothing was changed"
+            )
+        ends = [_APPLY] if changes else []
+        if request.persist and not saves_itself and (changes or self._is_unsaved(labels)):
+            ends.append(_SAVE)
+        return ends
+
+    def _is_unsaved(self, labels: Sequence[str]) -> bool:
+        changes = self._asked("config", "diff", "startup", "applied", "-o", "commands").split()
+        return any(cl_nvue.name_of(label, family) in changes for label in labels for family in cl_policy.TABLES)
 
     def _after(self, switch: Switch, policy: Sequence[Line], labels: Sequence[str], entries: Sequence[Entry]) -> Ruleset:
         """The rules of the files when NVUE has written its own anew."""
@@ -166,15 +192,9 @@ def _is_of(line: Line, label: str) -> bool:
     return any("acl_name:%s," % name in line.text for name in names)
 
 
-def _check_persist(request: Request, saves_itself: bool) -> None:
-    if not request.persist and saves_itself:
-        raise FirewallError(
-            "NVUE saves whatever it applies (system config auto-save), so that persist: false cannot be had; nothing was changed"
-        )
-
-
-def _ends(save: bool) -> List[str]:
-    return [" ".join(("nv", *_APPLY)), *(["nv config save"] if save else [])]
+def _unsaved(commands: Sequence[str], ends: Sequence[str]) -> str:
+    """What the diff says where there is nothing to do but to save."""
+    return "(not saved for the next boot)\n" if ends and not commands else ""
 
 
 def _text(lists: Dict[str, Tuple[str, ...]], labels: Sequence[str]) -> str:

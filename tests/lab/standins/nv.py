@@ -4,7 +4,7 @@
 """A stand-in for `nv`, the command of NVUE on Cumulus Linux, which cannot be had: made from its documentation alone.
 
     nv.py set|unset WORDS...
-    nv.py config apply -y | config detach | config diff | config save | config show -o commands
+    nv.py config apply -y | config detach | config diff [startup applied] [-o commands] | config save | config show -o commands
 
 It knows access lists for the control plane, whether a configuration saves itself, and host names, and refuses the rest.
 `set` and `unset` change a pending revision; `apply` writes 50_nvue.rules and has cl-acltool install it. The release of
@@ -86,8 +86,11 @@ def unset(words: Path) -> None:
     store(PENDING, [path for path in pending() if path[: len(words)] != words])
 
 
-def diff() -> None:
-    before, after = load(APPLIED), pending()
+def diff(before: List[Path], after: List[Path], as_commands: bool) -> None:
+    if as_commands:
+        print("".join("nv unset %s\n" % " ".join(path) for path in before if path not in after), end="")
+        print("".join("nv set %s\n" % " ".join(path) for path in after if path not in before), end="")
+        return
     for title, paths in (("unset", [p for p in before if p not in after]), ("set", [p for p in after if p not in before])):
         if paths:
             print("- %s:" % title)
@@ -158,8 +161,10 @@ def main() -> None:
         apply()
     elif words == ("config", "detach"):
         PENDING.unlink(missing_ok=True)
-    elif words == ("config", "diff"):
-        diff()
+    elif words[:2] == ("config", "diff") and words[2:] in ((), ("-o", "commands")):
+        diff(load(APPLIED), pending(), bool(words[2:]))
+    elif words == ("config", "diff", "startup", "applied", "-o", "commands"):
+        diff(load(STARTUP), load(APPLIED), True)
     elif words == ("config", "save"):
         store(STARTUP, load(APPLIED))
     elif words == ("config", "show", "-o", "commands"):
