@@ -13,10 +13,12 @@ module: port_allow
 short_description: Open the host firewall for the listeners of a role
 version_added: 0.1.0
 description:
-  - Makes the host firewall admit new connections to the listeners that need it, for IPv4 and IPv6, in one transaction.
-  - On nftables the rules go to the head of every input chain that would drop the connections. An accept in a table of its own
-    would not help against a drop in another.
-  - It owns only rules that carry its mark, a comment C(netports:<label>), and leaves those of everybody else as they are.
+  - Makes the host firewall admit new connections to the listeners that need it, for IPv4 and IPv6, now and after a reboot,
+    without a reload of the firewall.
+  - It writes firewalld, ufw, nftables, iptables and Cumulus Linux. What it writes where, and what each of them cannot do, is in
+    U(https://github.com/netports/netports.core/blob/main/docs/firewalls.md).
+  - It owns only rules that carry its mark, a comment C(netports:<label>) or a name that begins with C(netports-<label>), and
+    leaves those of everybody else as they are.
   - It refuses a change that would shut out the address and port of the SSH connection by which it came.
   - A host that filters nothing is left as it is, with a warning and RV(enforcing=false).
 extends_documentation_fragment:
@@ -45,7 +47,13 @@ options:
   backend:
     description:
       - The firewall to write.
-      - V(auto) finds the one that is in charge. Two in charge, or one that this version cannot write, is an error.
+      - V(auto) finds the one that is in charge. Two in charge is an error that names both.
+      - V(nftables) puts rules at the head of every input chain that would drop the connections. An accept in a table of its own
+        would not help against a drop in another.
+      - V(firewalld) adds a service C(netports-<label>) to the zones by which clients come in. The running daemon learns of new
+        services only by a reload; until somebody reloads it, rich rules serve.
+      - V(ufw) adds rules with an application profile C(netports-<label>). C(ufw status) and C(ufw delete) work with them.
+      - V(iptables) fills a chain C(netports) in each family, in the flavour that filters.
       - V(cumulus_acl) writes one policy file of its own on Cumulus Linux and installs it with C(cl-acltool). Where NVUE owns the
         rules for the control plane (release 5.9 and later), nothing is changed, and RV(commands) are the C(nv) commands to run.
       - V(cumulus_nvue), which is never chosen by itself, runs these commands.
@@ -88,11 +96,12 @@ options:
     default: false
   persist:
     description:
-      - Keep the rules over a reboot, in the configuration that the distribution's nftables service loads. They go to
-        C(/etc/netports.nft), which a last line of the configuration includes.
-      - The boot is rehearsed in a private network namespace first. Where the rules would not be there after it, the module fails
-        before it changes anything.
-      - With V(false) no file is read or written.
+      - Keep the rules over a reboot, where the firewall keeps its own. For nftables that is the configuration that the
+        distribution's service loads, a last line of which includes C(/etc/netports.nft); for iptables the saved rules that the
+        distribution restores.
+      - For these two the boot is rehearsed in a private network namespace first. Where the rules would not be there after it, the
+        module fails before it changes anything.
+      - With V(false) no file for the next boot is written.
     type: bool
     default: true
   rollback_after:
@@ -101,15 +110,16 @@ options:
       - The confirmation comes over a new connection, which the action plugin makes once the module has ended. Where there can
         be none, the task fails, and says when the host takes the change back.
       - What waits on the host is a process of its own, which outlives the connection, the session and the module, and works when
-        the module is killed. It brings back the rules that the labels had before, for the next boot too. When it is ended, as when
-        the host shuts down, it takes the change back at once.
+        the module is killed. It brings back the rules that the labels had before, for the next boot too. When it is ended, as
+        when the host shuts down, it takes the change back at once.
       - After a loss of power in this time the host comes up with the new rules if they were written already, see O(persist).
       - As long as a change waits, other runs on the host wait for its outcome, for a minute at the most. The next run warns of a
         change that was taken back, or could not be; the system log has both too.
       - In check mode, and where nothing changes, there is nothing to confirm. It cannot be used with C(async).
     type: int
 notes:
-  - Needs root, and on nftables the command C(nft), version 0.9.0 or later, built with JSON.
+  - Needs root, and the commands of the firewall. C(nft) has to be 0.9.0 or later, built with JSON; firewalld 0.9.0 or later,
+    which is asked by C(busctl).
   - Ports that are C(dynamic) cannot be opened; a warning names them.
   - On a host where nothing filters, no rule is made, and a firewall that is switched on later has to be opened then.
 seealso:
@@ -205,10 +215,17 @@ rules:
       type: list
       elements: str
     chains:
-      description: The chains of nftables that have the rule.
+      description: The chains that have the rule. On nftables, iptables and ufw.
+      returned: on some firewalls
       type: list
       elements: str
       sample: ["inet filter input"]
+    zones:
+      description: The zones of firewalld that have it.
+      returned: on firewalld
+      type: list
+      elements: str
+      sample: ["public"]
 persisted:
   description: Whether the next boot brings the same rules.
   returned: success
