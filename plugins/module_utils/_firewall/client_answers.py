@@ -9,7 +9,7 @@ Pure. `answers` comes here with listeners that are not for everybody.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
     answers,
@@ -39,26 +39,43 @@ def admission(ruleset: Ruleset, listener: Listener, sources: Mapping[str, Interv
         return Admission(model.CLOSED, "; ".join(filter(None, (_NOBODY, *wider))))
     if unclear is not None:
         return unclear
-    return answers.of_families(listener, [_of_family(ruleset, listener, family, sources.get(family)) for family in families])
+    found = [_of_family(ruleset, listener, family, sources.get(family)) for family in families]
+    for one in found:
+        if one.partly:
+            return one.admission
+    answer = answers.of_families(listener, [one.admission for one in found])
+    if answer.state not in (model.ADMITTED, model.UNFILTERED):
+        return answer
+    # Family `any` passes by one of them; clients that have only the other want to know.
+    shut = [one.admission.reason for one in found if one.admission.state == model.DROPPED]
+    return answer._replace(reason="; ".join(filter(None, (answer.reason, *shut))))
 
 
-def _of_family(ruleset: Ruleset, listener: Listener, family: str, sources: Optional[Intervals]) -> Admission:
+class _Answer(NamedTuple):
+    """For one family. `partly`: some clients are dropped and others are not, which no other family makes up for."""
+
+    admission: Admission
+    partly: bool = False
+
+
+def _of_family(ruleset: Ruleset, listener: Listener, family: str, sources: Optional[Intervals]) -> _Answer:
     if sources == ():
-        return answers.family_admission(ruleset, listener, family, ())
+        return _Answer(answers.family_admission(ruleset, listener, family, ()))
     wider = _wider(ruleset, listener, family, sources or ())
     if sources is None:
-        return Admission(model.CLOSED, "; ".join(filter(None, ("%s: %s there" % (family, _NOBODY), wider))))
+        return _Answer(Admission(model.CLOSED, "; ".join(filter(None, ("%s: %s there" % (family, _NOBODY), wider)))))
     if not nft_admission.filters(ruleset, family):
-        return Admission(model.UNFILTERED, wider)
+        return _Answer(Admission(model.UNFILTERED, wider))
     each_port = [
         [part for packet in _ways(ruleset, asked) for part in nft_sources.judge_parts(ruleset, packet)]
         for asked in _packets(ruleset, listener, family, sources)
     ]
-    refused = _refused(each_port, family)
+    refused = _refused(each_port)
     if refused:
-        return Admission(model.DROPPED, "%s: %s" % (family, refused))
+        said = Admission(model.DROPPED, "%s: %s" % (family, _refusal(each_port[0], refused, family)))
+        return _Answer(said, partly=refused != _sources(each_port[0]))
     unclear = _unclear(each_port, family)
-    return Admission(model.UNKNOWN, "%s: %s" % (family, unclear)) if unclear else Admission(model.ADMITTED, wider)
+    return _Answer(Admission(model.UNKNOWN, "%s: %s" % (family, unclear)) if unclear else Admission(model.ADMITTED, wider))
 
 
 def _packets(ruleset: Ruleset, listener: Listener, family: str, sources: Intervals) -> Iterator[Packet]:
@@ -85,25 +102,29 @@ def _wider(ruleset: Ruleset, listener: Listener, family: str, sources: Intervals
     return "%s: everybody is admitted%s" % (family, ", not its clients alone" if sources else "")
 
 
-def _refused(each_port: Sequence[Sequence[Part]], family: str) -> str:
-    """Who drops clients at every port, and which; empty when none is."""
-    shut: Optional[Intervals] = None
+def _sources(parts: Sequence[Part]) -> Intervals:
+    return intervals.merged(interval for part in parts for interval in part.sources)
+
+
+def _refused(each_port: Sequence[Sequence[Part]]) -> Intervals:
+    """The clients that are dropped at every port."""
+    refused: Optional[Intervals] = None
     for parts in each_port:
-        dropped = intervals.merged(i for part in parts if part.judgement.state == "dropped" for i in part.sources)
-        shut = dropped if shut is None else intervals.common(shut, dropped)
-    if not shut:
-        return ""
-    all_of_them = shut == intervals.merged(i for part in each_port[0] for i in part.sources)
+        dropped = _sources([part for part in parts if part.judgement.state == "dropped"])
+        refused = dropped if refused is None else intervals.common(refused, dropped)
+    return refused or ()
+
+
+def _refusal(parts: Sequence[Part], refused: Intervals, family: str) -> str:
+    """Who drops them."""
     by_reason: Dict[str, List[intervals.Interval]] = {}
-    for part in each_port[0]:
+    for part in parts:
         if part.judgement.state == "dropped":
-            by_reason.setdefault(part.judgement.reason, []).extend(intervals.common(part.sources, shut))
-    if all_of_them and len(by_reason) == 1:
-        return "%s drops new connections from all clients" % next(iter(by_reason))
-    said = [
-        "%s drops new connections from %s" % (where, _text(dropped, family)) for where, dropped in by_reason.items() if dropped
-    ]
-    return "; ".join(said[:_LONGEST_LIST])
+            by_reason.setdefault(part.judgement.reason, []).extend(intervals.common(part.sources, refused))
+    named = {where: _text(dropped, family) for where, dropped in by_reason.items() if dropped}
+    if len(named) == 1 and refused == _sources(parts):
+        named = dict.fromkeys(named, "all clients")
+    return "; ".join(["%s drops new connections from %s" % item for item in named.items()][:_LONGEST_LIST])
 
 
 def _unclear(each_port: Sequence[Sequence[Part]], family: str) -> str:

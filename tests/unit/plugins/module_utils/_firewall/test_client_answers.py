@@ -101,6 +101,15 @@ def test_a_family_without_clients_need_not_be_admitted(family):
     assert admission("", A, six="", family=family)[0] == "dropped"
 
 
+def test_one_family_is_enough_for_family_any_unless_it_admits_a_part():
+    accept = ACCEPT % A
+    six = "-A INPUT -p tcp -s 2001:db8::1/128 -m tcp --dport 80 -j ACCEPT\n"
+    state, reason = admission(accept, A, SIX, six="", family="any")
+    assert state == "admitted" and reason.startswith("ipv6: ") and reason.endswith("drops new connections from all clients")
+    state, reason = admission(accept, A, B, SIX, six=six, family="any")
+    assert state == "dropped" and reason.endswith("drops new connections from 192.0.2.2")
+
+
 def test_who_has_no_known_clients_is_judged_for_everybody():
     for keys in ({"clients": {}}, {"clients": {"y": [A]}}, {"clients": {"x": ["any"]}}):
         assert admission("", **keys) == ("dropped", "ipv4: %s drops new connections" % POLICY)
