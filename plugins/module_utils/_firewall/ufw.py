@@ -160,7 +160,7 @@ class Ufw(Backend):
         program = _restore_program(edit.family, state)
         answer = self.effects.change([program, "--noflush", "-w", _XTABLES_SECONDS], script)
         if answer.rc != 0:
-            if observed.read(self.effects).shape() != state.ruleset.shape():
+            if ufw_chains.shape(observed.read(self.effects), edit.family) != ufw_chains.shape(state.ruleset, edit.family):
                 raise StaleError
             said = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
             raise FirewallError("%s refused the rules, nothing was changed: %s" % (os.path.basename(program), said))

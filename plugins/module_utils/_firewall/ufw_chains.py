@@ -101,6 +101,11 @@ def keys(table_name: str, family: str, ruleset: Ruleset) -> Tuple[ChainKey, ...]
     return tuple(key for key in found if key in ruleset.chains)
 
 
+def shape(ruleset: Ruleset, family: str) -> Dict[ChainKey, List[Optional[int]]]:
+    """Which rules the family has."""
+    return {key: handles for key, handles in ruleset.shape().items() if key[0] == _FAMILIES[family]}
+
+
 def own_rules(ruleset: Ruleset, key: ChainKey, family: str, labels: Mapping[str, str], theirs: Sequence[Entry]) -> List[Own]:
     """The rules of ours in a chain. `labels` are known labels by first profile, `theirs` what others made of our profiles.
 
