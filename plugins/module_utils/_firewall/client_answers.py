@@ -40,19 +40,19 @@ def admission(ruleset: Ruleset, listener: Listener, sources: Mapping[str, Interv
     if unclear is not None:
         return unclear
     found = [_of_family(ruleset, listener, family, sources.get(family)) for family in families]
-    for one in found:
-        if one.partly:
-            return one.admission
+    partly = [one.admission for one in found if one.partly]
+    if partly:
+        return min(partly, key=lambda admission: admission.state != model.DROPPED)
     answer = answers.of_families(listener, [one.admission for one in found])
     if answer.state not in (model.ADMITTED, model.UNFILTERED):
         return answer
     # Family `any` passes by one of them; clients that have only the other want to know.
-    shut = [one.admission.reason for one in found if one.admission.state == model.DROPPED]
-    return answer._replace(reason="; ".join(filter(None, (answer.reason, *shut))))
+    worse = [one.admission.reason for one in found if one.admission.state in (model.DROPPED, model.UNKNOWN)]
+    return answer._replace(reason="; ".join(filter(None, (answer.reason, *worse))))
 
 
 class _Answer(NamedTuple):
-    """For one family. `partly`: some clients are dropped and others are not, which no other family makes up for."""
+    """For one family. `partly`: it holds for some clients and not for others, which no other family makes up for."""
 
     admission: Admission
     partly: bool = False
@@ -74,8 +74,13 @@ def _of_family(ruleset: Ruleset, listener: Listener, family: str, sources: Optio
     if refused:
         said = Admission(model.DROPPED, "%s: %s" % (family, _refusal(each_port[0], refused, family)))
         return _Answer(said, partly=refused != _sources(each_port[0]))
-    unclear = _unclear(each_port, family)
-    return _Answer(Admission(model.UNKNOWN, "%s: %s" % (family, unclear)) if unclear else Admission(model.ADMITTED, wider))
+    for parts in each_port:
+        unclear = [part for part in parts if part.judgement.state != "admitted"]
+        if unclear:
+            return _Answer(
+                Admission(model.UNKNOWN, "%s: %s" % (family, _doubt(unclear, family))), partly=len(unclear) < len(parts)
+            )
+    return _Answer(Admission(model.ADMITTED, wider))
 
 
 def _packets(ruleset: Ruleset, listener: Listener, family: str, sources: Intervals) -> Iterator[Packet]:
@@ -127,15 +132,10 @@ def _refusal(parts: Sequence[Part], refused: Intervals, family: str) -> str:
     return "; ".join(["%s drops new connections from %s" % item for item in named.items()][:_LONGEST_LIST])
 
 
-def _unclear(each_port: Sequence[Sequence[Part]], family: str) -> str:
-    for parts in each_port:
-        by_reason: Dict[str, List[intervals.Interval]] = {}
-        for part in parts:
-            if part.judgement.state != "admitted":
-                by_reason.setdefault(part.judgement.reason, []).extend(part.sources)
-        for where, sources in by_reason.items():
-            return "%s may drop new connections from %s" % (where, _text(sources, family))
-    return ""
+def _doubt(unclear: Sequence[Part], family: str) -> str:
+    where = unclear[0].judgement.reason
+    sources = _sources([part for part in unclear if part.judgement.reason == where])
+    return "%s may drop new connections from %s" % (where, _text(sources, family))
 
 
 def _text(sources: Sequence[intervals.Interval], family: str) -> str:

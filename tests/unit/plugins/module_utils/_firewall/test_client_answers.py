@@ -106,6 +106,9 @@ def test_one_family_is_enough_for_family_any_unless_it_admits_a_part():
     six = "-A INPUT -p tcp -s 2001:db8::1/128 -m tcp --dport 80 -j ACCEPT\n"
     state, reason = admission(accept, A, SIX, six="", family="any")
     assert state == "admitted" and reason.startswith("ipv6: ") and reason.endswith("drops new connections from all clients")
+    unclear = "-A INPUT -i eth1 -j DROP\n" + ACCEPT % B
+    assert admission(accept + unclear, A, B, SIX, six=six, family="any")[0] == "unknown"
+    assert admission(unclear, B, SIX, six=six, family="any")[0] == "admitted"
     state, reason = admission(accept, A, B, SIX, six=six, family="any")
     assert state == "dropped" and reason.endswith("drops new connections from 192.0.2.2")
 
