@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 import pytest
 
+from tests.integration._killing import Journey
 from tests.integration.rigs import Rig, Scene, discovered, texts, unchanged
 from tests.lab.machine import Machines
 from tests.lab.sandbox import FAMILIES, Host, Lab
@@ -279,3 +280,10 @@ def test_runs_at_once_do_not_lose_each_others_rules(scene: Scene) -> None:
     assert scene.reached() == {"admin", *names}
     scene.reboot()
     assert scene.reached() == {"admin", *names}
+
+
+@pytest.mark.slow
+def test_killed_at_any_step_it_leaves_the_old_or_the_new(scene: Scene) -> None:
+    """kill -9, or a loss of power: what runs is the one or the other, what boots too, and the next run completes it."""
+    steps = Journey(scene).run()
+    assert steps > 4, "there was next to nothing to kill"
