@@ -72,6 +72,12 @@ def variables(default_version: str) -> List[Variable]:
         ),
         Variable("firewall_backend", "str", "auto", "Firewall that is in charge of the host; auto finds it."),
         Variable("persist", "bool", True, "Keep the rules over a reboot."),
+        Variable(
+            "rollback_after",
+            "int",
+            0,
+            "Seconds after which the host takes the change of its firewall back unless a new connection confirms it; 0 never.",
+        ),
         Variable("verify", "bool", True, "Verify the listeners after the firewall was opened."),
         Variable("check_firewall", "bool", False, "Also ask the host firewall whether it admits each listener."),
         Variable("timeout", "int", 30, "Seconds to wait for all listeners together."),
@@ -180,6 +186,7 @@ class RoleFiles:
     def tasks(self) -> str:
         common = {"role": self.role.name, **{name: "{{ %s }}" % self.var(name) for name in SPEC_OPTIONS}}
         allow = {**common, **{option: "{{ %s }}" % self.var(name) for option, name in ALLOW_OPTIONS.items()}}
+        allow["rollback_after"] = "{{ %s | int or omit }}" % self.var("rollback_after")
         verify = {**common, **{option: "{{ %s }}" % self.var(name) for option, name in VERIFY_OPTIONS.items()}}
         tasks = [
             {

@@ -141,3 +141,15 @@ def test_a_role_leaves_a_host_alone_that_filters_nothing(lab: Lab) -> None:
     assert (run.code, changed(run)) == (0, []), run.output
     assert run.result("port_allow")["enforcing"] is False
     assert firewall.ruleset(host) == before
+
+
+@pytest.mark.slow
+def test_a_role_has_its_change_confirmed_when_told(lab: Lab) -> None:
+    scene = Scene(lab)
+    run = ansible.role(scene.host, ROLE, {**QUICK, "rollback_after": 60})
+    assert run.code == 0, run.output
+    assert run.result("port_allow")["rollback"] == {"armed": True, "confirmed": True, "seconds": 60}
+    scene.knock(scene.admitted)
+    assert "rollback" not in ansible.role(scene.host, ROLE, {**QUICK, "rollback_after": "0"}).result("port_allow")
+    refused = ansible.role(scene.host, ROLE, {**QUICK, "rollback_after": "soon"})
+    assert refused.code == 2 and "port_allow" not in {event.action for event in refused.events}
