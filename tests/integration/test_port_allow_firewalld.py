@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import json
-import random
-from typing import Any, Dict, Iterator, List, Set
+from typing import Any, Dict, List, Set
 
 import pytest
 
@@ -104,6 +103,23 @@ def test_persist_false_is_gone_with_the_reload(scene: Scene) -> None:
     assert scene.reached() == {"admin", "api"}
 
 
+def test_what_runtime_to_permanent_kept_of_ours_goes_with_the_rest(scene: Scene) -> None:
+    scene.allow("api", "low", label="role")
+    cmd(scene, "--permanent", "--add-rich-rule=rule priority=7 port port=7000 protocol=tcp accept")
+    cmd(scene, "--add-rich-rule=rule priority=7 port port=7000 protocol=tcp accept")
+    cmd(scene, "--runtime-to-permanent")
+    assert "netports-role" not in services(scene, "--permanent")
+    scene.allow("api", label="role")
+    same_again(scene, "api", label="role")
+    assert "netports-role" in services(scene, "--permanent")
+    assert scene.reached() == {"admin", "api", "other"}
+    cmd(scene, "--reload")
+    assert scene.reached() == {"admin", "api", "other"}
+    assert cmd(scene, "--list-rich-rules") == 'rule priority="7" port port="7000" protocol="tcp" accept'
+    scene.allow(state="absent", label="role")
+    assert scene.reached() == {"admin", "other"}
+
+
 def test_hundreds_of_sources_are_one_service_and_one_set_after_a_reload(scene: Scene) -> None:
     clients = {"app": ["10.%d.%d.0/25" % (i, j) for i in range(6) for j in range(20)] + [str(scene.peer.ipv4)]}
     result = scene.allow("xds", clients=clients)
@@ -114,6 +130,16 @@ def test_hundreds_of_sources_are_one_service_and_one_set_after_a_reload(scene: S
     assert scene.reached() == {"admin", "xds ipv4"}
     result = same_again(scene, "xds", clients=clients)
     assert result["notes"] == []
+    # From now on the set takes other sources at once.
+    for other, found in (("192.0.2.1", {"admin"}), (str(scene.peer.ipv4), {"admin", "xds ipv4"})):
+        clients["app"][-1] = other
+        assert scene.allow("xds", clients=clients)["changed"]
+        assert scene.reached() == found
+        assert len(cmd(scene, "--list-rich-rules").splitlines()) == 1
+        same_again(scene, "xds", clients=clients)
+    came_by = {"SSH_CONNECTION": "%s 40000 %s 5681" % (scene.peer.ipv4, scene.host.ipv4)}
+    clients["app"][-1] = "192.0.2.1"
+    assert "it would shut out" in scene.allow("xds", clients=clients, env=came_by)["msg"]
 
 
 def test_opens_the_zones_by_which_clients_come_in(scene: Scene) -> None:
@@ -239,46 +265,58 @@ def test_with_the_iptables_backend(scene: Scene) -> None:
 
 
 OLD, NEW = {"admin", "api"}, {"admin", "low", "high"}
+# Stands before busctl: kills who called it at the writing call of a number, before it is made or after.
+KILLER = """#!/bin/sh
+case "$*" in
+*setZoneSettings2*|*addService2*|*update2*|*remove*)
+    echo >> /run/calls
+    if [ "$(wc -l < /run/calls)" = %d ]; then
+        [ %s = before ] || /usr/bin/busctl "$@"
+        kill -9 $PPID
+        exit 1
+    fi;;
+esac
+exec /usr/bin/busctl "$@"
+"""
 
 
-def _moments(seed: int) -> Iterator[float]:
-    """When to kill a run: all over its length, the end of it more often."""
-    chance = random.Random(seed)
-    while True:
-        yield chance.choice((chance.uniform(0.1, 1.0), chance.uniform(0.3, 0.7)))
+def killed_run(scene: Scene, number: int, when: str, *names: str, **options: Any) -> bool:
+    """Run port_allow; whether it was killed."""
+    scene.host.run(["rm", "-f", "/run/calls"])
+    scene.host.write("/usr/local/bin/busctl", KILLER % (number, when))
+    scene.host.run(["chmod", "+x", "/usr/local/bin/busctl"])
+    process = scene.start(*names, **options)
+    output, _errors = process.communicate(timeout=120)
+    scene.host.run(["rm", "/usr/local/bin/busctl"])
+    return output == ""
 
 
-def test_killed_at_any_moment_it_leaves_old_or_new(scene: Scene) -> None:
+def test_killed_at_any_call_it_leaves_old_or_new(scene: Scene) -> None:
     """At run time, and for good: all of one or all of the other, and never a port that no label has."""
-    moments = _moments(20261121)
     seen: List[str] = []
-    for _round in range(12):
+    number, when = 1, "before"
+    while True:
         scene.allow("api", label="role")
-        process = scene.start("low", "high", label="role", wrapper='exec timeout -s KILL %.2f "$@"' % next(moments))
-        process.communicate(timeout=60)
-        # The daemon finishes the call that it has: ask it something, then look.
-        cmd(scene, "--state")
+        if not killed_run(scene, number, when, "low", "high", label="role"):
+            break
         running = scene.reached()
-        assert running in (OLD, NEW), running
-        cmd(scene, "--permanent", "--list-all")
-        scene.host.run(["firewall-offline-cmd", "--check-config"])
+        assert running in (OLD, NEW), (number, when, running)
         kept = scene.host.run(["cat", "/etc/firewalld/services/netports-role.xml"]).stdout
         assert ('port="5678"' in kept) != ('port="6000"' in kept and 'port="6002"' in kept), kept
         seen.append("new" if running == NEW else "old")
-        if _round % 3 == 2:
+        if number % 2:
+            # Whatever it was, the label lets go of all of it.
             scene.allow(state="absent", label="role")
             assert scene.reached() == {"admin"}
             assert "priority" not in cmd(scene, "--list-rich-rules")
-    assert set(seen) == {"old", "new"}, seen
+        number, when = (number, "after") if when == "before" else (number + 1, "before")
+    assert {"old", "new"} == set(seen), seen
+    assert len(seen) >= 4
 
 
 def test_a_label_that_is_killed_while_it_comes_leaves_nothing_without_an_owner(scene: Scene) -> None:
-    """Killed between the running firewall and the files, as the firewall's call for good is made."""
-    script = '#!/bin/sh\ncase "$*" in *addService2*) kill -9 $PPID; exit 1;; esac\nexec /usr/bin/busctl "$@"\n'
-    scene.host.write("/usr/local/bin/busctl", script)
-    scene.host.run(["chmod", "+x", "/usr/local/bin/busctl"])
-    scene.start("api", label="role").communicate(timeout=60)
-    scene.host.run(["rm", "/usr/local/bin/busctl"])
+    """Killed between the running firewall and the files."""
+    assert killed_run(scene, 2, "before", "api", label="role")
     assert scene.reached() == {"admin", "api"}
     noted = json.loads(scene.host.run(["cat", "/run/netports-firewalld.json"]).stdout)
     assert list(noted) == ["role"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
@@ -79,11 +79,12 @@ class Firewalld(Backend):
         skip = bool(request.rules) and (idle or dormant)
         wish = _wish(request, host)
         runtime = fwd_plan.runtime(wish, host.zones, host.claims, self._knows) if host.running and not skip else None
+        if runtime is not None and runtime.late and not request.persist:
+            raise FirewallError("too many sources for the running firewalld, which learns of sets by a reload; use persist: true")
         files = fwd_plan.files(wish, host.permanent) if request.persist and not skip else None
         changed = bool(runtime and (runtime.changed or _adopts(runtime))) or bool(files and files.changed)
         if changed and host.running:
             self._check_state()
-        shown = host.zones if host.running and not skip else {}
         return Plan(
             changed=changed,
             enforcing=enforcing,
@@ -91,7 +92,7 @@ class Firewalld(Backend):
             before=_text(host, runtime, files, False),
             after=_text(host, runtime, files, True),
             persisted=request.persist and not skip,
-            warnings=tuple(self._warnings(request, wish, host, bool(shown))),
+            warnings=tuple(self._warnings(request, wish, host, runtime)),
             notes=tuple(_notes(request, wish, host, runtime, skip)),
             details=_Details(host, runtime, files),
             previous=tuple(_previous(wish, host)),
@@ -126,14 +127,11 @@ class Firewalld(Backend):
         ip = _run.find_program("ip")
         return fwd_zones.interfaces_of(self.effects.query([ip, "-oneline", "address"]).stdout) if ip else {}
 
-    def _knows(self, group: Group) -> bool:
+    def _knows(self, group: Group) -> Optional[Sequence[str]]:
         known = self._bus.service(group.service)
         if known is None or sorted(known[0]) != sorted(group.ports) or sorted(known[1]) != sorted(group.protocols):
-            return False
-        if group.set_name is None:
-            return True
-        members = self._bus.set_entries(group.set_name)
-        return members is not None and sorted(members) == sorted(group.sources)
+            return None
+        return self._bus.set_entries(group.set_name) if group.set_name else ()
 
     def _check_state(self) -> None:
         state = self._bus.state()
@@ -174,19 +172,26 @@ class Firewalld(Backend):
                     raise StaleError
 
     def _run_time(self, runtime: fwd_plan.Runtime) -> None:
-        done: List[str] = []
         try:
+            for set_, (_old, members) in runtime.sets.items():
+                self._bus.fill_set(set_, members)
             for name, edit in runtime.edits.items():
                 if edit.after != edit.held:
-                    done.append(name)
                     self._bus.set_zone(name, edit.after)
         except (FirewallError, RunError):
-            for name in done:
-                with contextlib.suppress(FirewallError, RunError):
-                    self._bus.set_zone(name, runtime.edits[name].held)
-            with contextlib.suppress(RunError):
-                self._note(runtime.claims_before)
+            self._undo_run_time(runtime)
             raise
+
+    def _undo_run_time(self, runtime: fwd_plan.Runtime) -> None:
+        for name, edit in runtime.edits.items():
+            if edit.after != edit.held:
+                with contextlib.suppress(FirewallError, RunError):
+                    self._bus.set_zone(name, edit.held)
+        for set_, (members, _new) in runtime.sets.items():
+            with contextlib.suppress(FirewallError, RunError):
+                self._bus.fill_set(set_, members)
+        with contextlib.suppress(RunError):
+            self._note(runtime.claims_before)
 
     def _for_good(self, files: fwd_plan.Files) -> None:
         for name, group in files.sets.items():
@@ -209,12 +214,7 @@ class Firewalld(Backend):
         with contextlib.suppress(RunError), self.effects.staged(old) as staged:
             staged.commit()
         if runtime is not None:
-            for name, edit in runtime.edits.items():
-                if edit.after != edit.held:
-                    with contextlib.suppress(FirewallError, RunError):
-                        self._bus.set_zone(name, edit.held)
-            with contextlib.suppress(RunError):
-                self._note(runtime.claims_before)
+            self._undo_run_time(runtime)
 
     def _note(self, claims: fwd_plan.Claims) -> None:
         text = json.dumps(claims, sort_keys=True, indent=1) + "\n" if claims else None
@@ -231,17 +231,18 @@ class Firewalld(Backend):
         host = details.host
         for zone in fwd_zones.zones_of_connection(connection, host.interfaces, host.bound, host.default):
             edit = details.runtime.edits.get(zone)
-            if edit is None or edit.drop == Entries():
+            if edit is None or (edit.drop == Entries() and not details.runtime.sets):
                 continue
             before = self._effective(edit.held, fwd_model.joined_claims(details.runtime.claims_before, zone))
-            after = self._effective(edit.after, fwd_model.joined_claims(details.runtime.claims, zone))
+            members = {name: new for name, (_old, new) in details.runtime.sets.items()}
+            after = self._effective(edit.after, fwd_model.joined_claims(details.runtime.claims, zone), members)
             lost = fwd_zones.admits(before, connection) and not fwd_zones.admits(after, connection)
             if lost and not self._others_admit(host.zones[zone], edit, connection):
                 return "zone %s of firewalld" % zone
         return None
 
-    def _effective(self, held: Entries, claims: Any) -> List[Rule]:
-        """The rules that the entries of ours in a zone come to at run time."""
+    def _effective(self, held: Entries, claims: Iterable[str], members: Mapping[str, Sequence[str]] = {}) -> List[Rule]:
+        """The rules that the entries of ours in a zone come to at run time; `members` of sets that are to change."""
         ours = fwd_model.own_entries(held, claims)
         rules = fwd_model.stopgap_rules("", ours.rules)
         named = [(name, "") for name in ours.services] + [(fwd_model.own_service(rule) or "", rule) for rule in ours.rules]
@@ -252,7 +253,7 @@ class Firewalld(Backend):
             sources: Tuple[str, ...] = ()
             kind, value = fwd_model.named_source(rule)
             if kind:
-                sources = (value,) if kind == "address" else self._bus.set_entries(value) or ()
+                sources = (value,) if kind == "address" else tuple(members.get(value) or self._bus.set_entries(value) or ())
                 if not sources:
                     continue  # an empty set admits nobody
             rules += fwd_model.rules_of(Group("", name, fwd_model.family_in(name), sources, *known))
@@ -273,14 +274,19 @@ class Firewalld(Backend):
     def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
         return answers.admissions(observed.read(self.effects), listeners, source)
 
-    def _warnings(self, request: Request, wish: fwd_plan.Wish, host: _Host, look: bool) -> Iterator[str]:
+    def _warnings(self, request: Request, wish: fwd_plan.Wish, host: _Host, runtime: Optional[fwd_plan.Runtime]) -> Iterator[str]:
         if request.rules and not host.running and not host.starts:
             yield "firewalld is neither running nor enabled: it filters nothing, and no port was opened"
         elif request.rules and not host.entered:
             yield "every zone by which clients come in accepts all (target ACCEPT); no port needed opening"
         elif request.rules and not host.running and not request.persist:
             yield "firewalld is not running, and with persist: false there is nothing to change"
-        if look and request.rules:
+        for group in runtime.late if runtime else ():
+            yield (
+                "%d sources are too many for the running firewalld, which learns of a new set only by a reload: they are "
+                "admitted after `firewall-cmd --reload`, which also drops what was added at run time alone" % len(group.sources)
+            )
+        if runtime is not None and request.rules:
             ruleset = _with_rules(observed.read(self.effects), wish.zones, request.rules)
             if ruleset is not None:
                 yield from nft_plan.warnings(ruleset, request.rules)
@@ -347,7 +353,7 @@ def _notes(request: Request, wish: fwd_plan.Wish, host: _Host, runtime: Optional
 
 
 def _previous(wish: fwd_plan.Wish, host: _Host) -> Iterator[Tuple[str, Tuple[Rule, ...]]]:
-    for label in fwd_plan.previous(wish, host.permanent, host.claims):
+    for label in fwd_plan.labels(wish, host.permanent, host.claims):
         kept = [rule for group in fwd_files.groups_of(host.permanent, label) for rule in fwd_model.rules_of(group)]
         noted = [
             rule

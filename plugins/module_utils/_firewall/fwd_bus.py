@@ -231,6 +231,9 @@ class Bus:
             return None
         return tuple(self.ask(_ROOT, _IPSET, "getEntries", "s", name))
 
+    def fill_set(self, name: str, members: Sequence[str]) -> None:
+        self.tell(_ROOT, _IPSET, "setEntries", "sas", name, *_strings(members))
+
     # The permanent configuration, as the daemon has it in memory and writes it. It would see files that are changed
     # beside it too, but five seconds later, and until then others who change the configuration would write the old one.
 

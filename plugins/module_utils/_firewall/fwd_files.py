@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._address import IPV6
@@ -113,7 +113,7 @@ def set_text(group: Group) -> str:
 
 
 class _Piece(NamedTuple):
-    """A part of a zone's file that is ours: a service, or else a rich rule, empty for one that was changed by hand."""
+    """A part of a zone's file that is or may be ours: a service, or else a rich rule."""
 
     start: int
     end: int
@@ -137,22 +137,42 @@ def _pieces(text: str) -> List[_Piece]:
 
 
 def _own_rule(attributes: str, body: str) -> Optional[str]:
-    """A rich rule for a service of ours; None for a rule of others."""
+    """A rich rule that names a service of ours, or may be a stopgap; None for one of others."""
     elements = [(name, _attributes(rest)) for name, rest in _ELEMENT.findall(body)]
     by_name = dict(elements)
     service = by_name.get("service", {}).get("name", "")
+    source = "".join('%s="%s"' % item for item in by_name.get("source", {}).items())
+    names = [name for name, _rest in elements if name != "source"]
+    head = _attributes(attributes)
     if fwd_model.label_in(service) is None:
+        return _stopgap(head, source, by_name, names)
+    if names != ["service", "accept"] or len(by_name.get("source", {})) > 1 or list(head) != ["family"]:
+        return ' service name="%s" ' % service  # changed by hand
+    return fwd_model.rich_rule(service, head["family"], source)
+
+
+def _stopgap(
+    head: Mapping[str, str], source: str, by_name: Mapping[str, Mapping[str, str]], names: Sequence[str]
+) -> Optional[str]:
+    """`firewall-cmd --runtime-to-permanent` keeps them for good."""
+    element = names[0] if names[1:] == ["accept"] else ""
+    if element not in ("port", "protocol") or "priority" not in head:
         return None
-    source = by_name.get("source", {})
-    plain = [name for name, _rest in elements if name != "source"] == ["service", "accept"] and len(source) < 2
-    family = _attributes(attributes)
-    if not plain or list(family) != ["family"]:
-        return ' service name="%s" ' % service
-    return fwd_model.rich_rule(service, family["family"], "".join('%s="%s"' % item for item in source.items()))
+    match = " ".join([element, *('%s="%s"' % item for item in sorted(by_name[element].items()))])
+    return fwd_model.stopgap(head["priority"], head.get("family", ""), source, match)
 
 
 def own_entries(text: str) -> Entries:
     """What of a zone's file is ours."""
+    return fwd_model.own_entries(_entries(text))
+
+
+def kept_stopgaps(text: str, labels: Iterable[str]) -> Entries:
+    """Stopgaps of these labels that were made to stay in a zone's file."""
+    return fwd_model.of_priority(_entries(text), {fwd_model.priority(label) for label in labels})
+
+
+def _entries(text: str) -> Entries:
     pieces = _pieces(text)
     return Entries(tuple(p.service for p in pieces if p.service), tuple(p.rule for p in pieces if p.rule))
 

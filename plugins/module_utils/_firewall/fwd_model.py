@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Container, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._address import IPV4, IPV6
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals
@@ -29,7 +29,7 @@ _OWN_NAME = re.compile(r"^netports([46]?)(?:_\d+)?-(.+)$")
 # The kernel's limit for the name of a set.
 _SET_NAME = 31
 _STOPGAP = re.compile(
-    r'^rule priority="\d+"(?: family="(?P<family>ipv[46])")?(?: source address="(?P<source>[^"]+)")?'
+    r'^rule priority="(?P<priority>\d+)"(?: family="(?P<family>ipv[46])")?(?: source address="(?P<source>[^"]+)")?'
     r' (?:port port="(?P<port>[\d-]+)" protocol="(?P<protocol>tcp|udp)"|protocol value="(?P<number>\d+)") accept$'
 )
 
@@ -169,13 +169,25 @@ def priority(label: str) -> int:
 
 def stopgaps(group: Group) -> Entries:
     """How the running firewalld admits the ports while it does not know the service."""
-    head = 'rule priority="%d"' % priority(group.label)
-    if group.family != BOTH:
-        head += ' family="%s"' % group.family
     matches = ['port port="%s" protocol="%s"' % port for port in group.ports]
     matches += ['protocol value="%s"' % number for number in group.protocols]
-    sources = [' source address="%s"' % source for source in group.sources] or [""]
-    return Entries((), tuple("%s%s %s accept" % (head, source, match) for source in sources for match in matches))
+    sources = ['address="%s"' % source for source in group.sources] or [""]
+    family = "" if group.family == BOTH else group.family
+    number = str(priority(group.label))
+    return Entries((), tuple(stopgap(number, family, source, match) for source in sources for match in matches))
+
+
+def stopgap(number: str, family: str, source: str, match: str) -> str:
+    words = ['rule priority="%s"' % number]
+    words += ['family="%s"' % family] if family else []
+    words += ["source " + source] if source else []
+    return " ".join([*words, match, "accept"])
+
+
+def of_priority(found: Entries, priorities: Container[int]) -> Entries:
+    """The rules among them that look like stopgaps of these priorities."""
+    matches = ((rule, _STOPGAP.match(rule)) for rule in found.rules)
+    return Entries((), tuple(rule for rule, match in matches if match and int(match.group("priority")) in priorities))
 
 
 def stopgap_rules(label: str, texts: Iterable[str]) -> List[Rule]:

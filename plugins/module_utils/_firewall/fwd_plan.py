@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_files, fwd_model
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Zone
@@ -14,6 +14,10 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_files 
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange
 
+# The daemon takes some 20 s for so many, and four times as long for twice as many.
+MOST_STOPGAPS = 1000
+# Of a group whose service the running firewalld has as it should be: the members of its set there. None of one that it has not.
+Knows = Callable[[Group], Optional[Sequence[str]]]
 # Stopgaps that were added at run time, by label and zone.
 Claims = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -31,15 +35,20 @@ class Edit(NamedTuple):
 
 
 class Runtime(NamedTuple):
-    """`edits` by zone; `claims` as they are to be."""
+    """`edits` by zone; `claims` as they are to be; `sets` that get other members, old and new.
+
+    `late` are groups with too many stopgaps to serve before a reload.
+    """
 
     edits: Mapping[str, Edit]
     claims: Claims
     claims_before: Claims
+    late: Tuple[Group, ...] = ()
+    sets: Mapping[str, Tuple[Sequence[str], Sequence[str]]] = {}
 
     @property
     def changed(self) -> bool:
-        return any(edit.after != edit.held for edit in self.edits.values())
+        return bool(self.sets) or any(edit.after != edit.held for edit in self.edits.values())
 
     def lines(self, after: bool) -> List[str]:
         claims = self.claims if after else self.claims_before
@@ -47,7 +56,7 @@ class Runtime(NamedTuple):
         for zone, edit in sorted(self.edits.items()):
             held = fwd_model.own_entries(edit.after if after else edit.held, fwd_model.joined_claims(claims, zone))
             result += ["runtime, zone %s: %s" % (zone, line) for line in sorted(held.lines())]
-        return result
+        return result + ["runtime, ipset %s: %s" % (name, ", ".join(both[after])) for name, both in self.sets.items()]
 
 
 class Files(NamedTuple):
@@ -92,8 +101,8 @@ class Files(NamedTuple):
             if group is not None:
                 result.append("permanent, ipset %s: %s" % (name, ", ".join(group.sources)))
         for zone in sorted(self.before.zones):
-            held = self.before.entries(zone)
-            held = self.zones[zone].after if after and zone in self.zones else held
+            edit = self.zones.get(zone)
+            held = (edit.after if after else edit.held) if edit else self.before.entries(zone)
             result += ["permanent, zone %s: %s" % (zone, line) for line in sorted(held.lines())]
         return result
 
@@ -107,17 +116,24 @@ class Wish(NamedTuple):
     exclusive: bool
 
 
-def runtime(wish: Wish, zones: Mapping[str, Zone], claims: Claims, knows: Callable[[Group], bool]) -> Runtime:
-    """`knows`: does the running firewalld have the group's service and set as they are to be? Asked only where it matters."""
+def runtime(wish: Wish, zones: Mapping[str, Zone], claims: Claims, knows: Knows) -> Runtime:
+    """`knows` is asked only where it matters."""
     held = {zone: zones[zone].entries for zone in wish.zones if zone in zones}
-    served = {group: _served(group, wish.label, held, claims, knows) for group in wish.groups}
+    serving: Dict[Group, Entries] = {}
+    sets: Dict[str, Tuple[Sequence[str], Sequence[str]]] = {}
+    for group in wish.groups:
+        members = knows(group) if _asks(group, wish.label, held, claims) else None
+        many = _count(group) > MOST_STOPGAPS
+        serving[group] = fwd_model.entries(group) if members is not None else Entries() if many else fwd_model.stopgaps(group)
+        if members is not None and group.set_name and sorted(members) != sorted(group.sources):
+            sets[group.set_name] = (tuple(members), group.sources)
     edits: Dict[str, Edit] = {}
     stopgaps: Dict[str, List[str]] = {}
     for name, zone in zones.items():
         wanted = Entries()
         for group in wish.groups if name in wish.zones else ():
-            wanted = wanted.joined(fwd_model.entries(group) if served[group] else fwd_model.stopgaps(group))
-            stopgaps.setdefault(name, []).extend(() if served[group] else fwd_model.stopgaps(group).rules)
+            wanted = wanted.joined(serving[group])
+            stopgaps.setdefault(name, []).extend(fwd_model.of_priority(serving[group], (fwd_model.priority(wish.label),)).rules)
         ours = _ours(wish, name, zone.entries, claims)
         others = Entries((), tuple(fwd_model.joined_claims(claims, name, () if wish.exclusive else (wish.label,))))
         drop = ours.without(wanted).without(Entries() if wish.exclusive else others)
@@ -128,7 +144,7 @@ def runtime(wish: Wish, zones: Mapping[str, Zone], claims: Claims, knows: Callab
     mine = {zone: rules for zone, rules in stopgaps.items() if rules}
     if mine:
         after[wish.label] = mine
-    return Runtime(edits, _sorted(after), claims)
+    return Runtime(edits, _sorted(after), claims, tuple(group for group in wish.groups if serving[group] == Entries()), sets)
 
 
 def _ours(wish: Wish, zone: str, held: Entries, claims: Claims) -> Entries:
@@ -137,13 +153,19 @@ def _ours(wish: Wish, zone: str, held: Entries, claims: Claims) -> Entries:
     return fwd_model.of_label(held, wish.label, claims.get(wish.label, {}).get(zone, ()))
 
 
-def _served(group: Group, label: str, held: Mapping[str, Entries], claims: Claims, knows: Callable[[Group], bool]) -> bool:
-    """Is it the service that serves at run time? Stopgaps that stand stay, until a reload sweeps them."""
-    entries, stopgaps = fwd_model.entries(group), fwd_model.stopgaps(group)
+def _count(group: Group) -> int:
+    return max(1, len(group.sources)) * (len(group.ports) + len(group.protocols))
+
+
+def _asks(group: Group, label: str, held: Mapping[str, Entries], claims: Claims) -> bool:
+    """May the service serve at run time? Stopgaps that stand stay, until a reload sweeps them."""
+    if _count(group) > MOST_STOPGAPS:
+        return True
+    entries, stopgaps = fwd_model.entries(group), set(fwd_model.stopgaps(group).rules)
     named = any(found.common(entries) != Entries() for found in held.values())
-    stand = all(set(stopgaps.rules) <= set(found.rules) for found in held.values())
-    noted = all(set(stopgaps.rules) <= set(claims.get(label, {}).get(zone, ())) for zone in held)
-    return (named or not (stand and noted)) and knows(group)
+    stand = all(stopgaps <= set(found.rules) for found in held.values())
+    noted = all(stopgaps <= set(claims.get(label, {}).get(zone, ())) for zone in held)
+    return named or not (stand and noted)
 
 
 def _sorted(claims: Claims) -> Claims:
@@ -198,11 +220,12 @@ def same_service(first: Group, second: Group) -> bool:
 
 
 def _zone_edit(wish: Wish, zone: str, permanent: Permanent) -> Edit:
-    held = permanent.entries(zone)
+    stayed = fwd_files.kept_stopgaps(permanent.zones[zone], labels(wish, permanent, {}))
+    held = permanent.entries(zone).joined(stayed)
     wanted = Entries()
     for group in wish.groups if zone in wish.zones else ():
         wanted = wanted.joined(fwd_model.entries(group))
-    ours = held if wish.exclusive else fwd_model.of_label(held, wish.label)
+    ours = held if wish.exclusive else fwd_model.of_label(held, wish.label).joined(stayed)
     return Edit(held, ours.without(wanted), wanted.without(held))
 
 
@@ -213,9 +236,9 @@ def reverse(plan: Files) -> Files:
     return Files(plan.before, groups, {name: plan.before.sets.get(name) for name in plan.sets}, zones)
 
 
-def previous(wish: Wish, permanent: Permanent, claims: Claims) -> Iterable[str]:
+def labels(wish: Wish, permanent: Permanent, claims: Claims) -> List[str]:
     """The labels whose rules change: the wish's own, and with `exclusive` all that have any."""
-    labels = [wish.label]
+    found = [wish.label]
     if wish.exclusive:
-        labels += [group.label for group in permanent.groups.values()] + list(claims)
-    return list(dict.fromkeys(labels))
+        found += [group.label for group in permanent.groups.values()] + list(claims)
+    return list(dict.fromkeys(found))
