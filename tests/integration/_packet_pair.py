@@ -40,6 +40,9 @@ class Pair:
         assert self.server.stdout is not None
         self.introduce(self.host, self.peer)
         self.introduce(self.peer, self.host)
+        # Packets from a port that was used a moment ago would belong to the connection of then.
+        for timeout in ("udp_timeout", "udp_timeout_stream"):
+            subprocess.run([*self.enter, "sysctl", "-qw", "net.netfilter.nf_conntrack_%s=1" % timeout], check=True)
         while self.server.stdout.readline() not in ("ready\n", ""):
             pass
 

@@ -146,7 +146,7 @@ RULESET = st.builds(
         st.lists(RULE, max_size=3),
         BASE,
         st.just("a"),
-        st.integers(-10, 10),
+        st.one_of(st.integers(-10, 10), st.just(-250)),
         st.sampled_from(("input", "input", "prerouting")),
     ),
     st.one_of(st.just(""), st.builds(inet, st.just([]), st.just([]), BASE, st.just("b"), st.integers(-10, 10), st.just("input"))),

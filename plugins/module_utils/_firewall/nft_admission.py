@@ -296,6 +296,10 @@ class Outcome(NamedTuple):
     rule: Optional[NftRule] = None  # None for the policy of the chain
 
 
+# The priority of connection tracking in the hook prerouting.
+_TRACKING = -200
+
+
 class Walk:
     """One packet's way through the chains of a ruleset."""
 
@@ -307,6 +311,7 @@ class Walk:
         self.kinds: Set[str] = set()
         self._filled_by_packets: Optional[Set[ChainKey]] = None
         self._untracked: Optional[bool] = None
+        self._before_tracking = False
         # The bits of the packet's mark that rules on its way may have set.
         self._mark_bits: Optional[int] = None
         self.set_bits = 0
@@ -315,6 +320,8 @@ class Walk:
         """Collect the outcomes of one base chain, its policy included."""
         condition = frozenset((INTERFACE,)) if chain.hook == "ingress" else _NONE
         self.kinds |= condition
+        early = chain.hook == "prerouting" and chain.prio < _TRACKING
+        self._before_tracking = early or chain.hook == "ingress"
         if not self._chain(self.ruleset.rules.get(chain.key, ()), condition):
             self.outcomes.append(Outcome(chain.policy, "the policy %s of chain %s" % (chain.policy, chain), condition))
 
@@ -415,14 +422,12 @@ class Walk:
 
     def _match(self, value: Mapping[str, Any], chain: ChainKey) -> Match:
         left, right, operator = value.get("left"), value.get("right"), value.get("op")
-        if isinstance(left, dict) and "ct" in left and self._may_be_untracked():
-            return UNCLEAR
         mask = _mark_mask(left)
         if mask is not None:
             return self._mark_match(mask, right, operator or "==")
         if isinstance(left, dict) and "concat" in left:
             return self._concatenation(left["concat"], right, operator, chain)
-        field = _field(left, self.packet)
+        field = self._field(left)
         if field is False:
             return NO
         if field is None:
@@ -467,10 +472,17 @@ class Walk:
             self._filled_by_packets = set(_filled_by_packets(self.ruleset))
         return self._filled_by_packets
 
+    def _field(self, left: Any) -> Any:
+        if not isinstance(left, dict) or not isinstance(left.get("ct"), dict):
+            return _field(left, self.packet)
+        if self._before_tracking:
+            # No connection is known yet, and the kernel says `invalid` then.
+            return _Words("invalid") if left["ct"].get("key") == "state" else None
+        return None if self._may_be_untracked() else _ct_field(left["ct"])
+
     def _may_be_untracked(self) -> bool:
         """Could a rule exempt the packet from connection tracking, so that it is not new?"""
         if self._untracked is None:
-            self._untracked = False  # what such a rule itself asks of the connection is answered as if there were none
             rules = (rule for rules in self.ruleset.rules.values() for rule in rules)
             self._untracked = any(self._exempts(rule) for rule in rules)
         return self._untracked
@@ -504,11 +516,13 @@ class Walk:
         if "notrack" not in kinds:
             return False
         before = [expression for expression in rule.expr[: kinds.index("notrack")] if isinstance(expression, dict)]
-        matches = (self._statement(kind, value, rule.chain) for expression in before for kind, value in expression.items())
+        elsewhere = Walk(self.ruleset, self.packet)
+        elsewhere._before_tracking = True
+        matches = (elsewhere._statement(kind, value, rule.chain) for expression in before for kind, value in expression.items())
         return all_of(matches).holds is not False
 
     def _concatenation(self, parts: Sequence[Any], right: Any, operator: Optional[str], chain: ChainKey) -> Match:
-        fields = [_field(part, self.packet) for part in parts]
+        fields = [self._field(part) for part in parts]
         if any(field is False for field in fields):
             return NO
         values = self._values(right, chain)
@@ -522,7 +536,7 @@ class Walk:
         key, data = value.get("key"), value.get("data")
         pairs = self._values(data, chain) if isinstance(data, (dict, str)) else data
         parts = key["concat"] if isinstance(key, dict) and "concat" in key else [key]
-        fields = [_field(part, self.packet) for part in parts]
+        fields = [self._field(part) for part in parts]
         if any(field is False for field in fields):
             return
         if pairs is None or any(field is None or isinstance(field, _Flags) for field in fields):

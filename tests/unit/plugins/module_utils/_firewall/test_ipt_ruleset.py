@@ -269,6 +269,16 @@ def test_packets_that_are_exempt_from_tracking_are_not_new():
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"), [("INVALID", "dropped"), ("NEW", "admitted"), ("RELATED,ESTABLISHED", "admitted")]
+)
+def test_before_tracking_all_packets_are_invalid(words, expected):
+    text = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate %s -j DROP\nCOMMIT\n"
+    assert nft_admission.judge(ipt_ruleset.parse(text % words, "ip"), udp(53)).state == expected
+    after = text.replace("*raw", "*mangle") % words
+    assert nft_admission.judge(ipt_ruleset.parse(after, "ip"), udp(53)).state == ("dropped" if words == "NEW" else "admitted")
+
+
+@pytest.mark.parametrize(
     ("line", "comment", "packet", "expected"),
     [
         # Text of people's own that looks like something else, as iptables-save prints it.
