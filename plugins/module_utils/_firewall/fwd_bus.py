@@ -99,7 +99,8 @@ def _value(signature: str, tokens: Iterator[str]) -> Any:
     if kind == "v":
         return _value(next(tokens), tokens)
     if kind in "({":
-        return tuple(_value(member, tokens) for member in _members(signature[1:-1]))
+        values = [_value(member, tokens) for member in _members(signature[1:-1])]
+        return tuple(values)
     if kind == "a":
         items = [_value(signature[1:], tokens) for _index in range(int(next(tokens)))]
         return dict(items) if signature[1] == "{" else items
