@@ -286,3 +286,41 @@ def test_rules_of_ours_go_where_nobody_is_in_charge_any_more(host: Host) -> None
     result = _module.run(host, "port_allow", {"listeners": [], "label": "web", "state": "absent", "persist": False})
     assert (result["changed"], result["backend"]) == (True, "iptables")
     assert look(host)["labels"] == []
+
+
+# As Docker and kube-proxy write them where they use nftables.
+PUBLISHED = """
+table ip docker-bridges {
+ chain nat-prerouting {
+  type nat hook prerouting priority dstnat;
+  fib daddr type local jump nat-published
+ }
+ chain nat-published { iifname != "docker0" tcp dport 8080 counter dnat to 172.17.0.2:80
+ }
+}
+table ip kube-proxy {
+ chain endpoint-A { meta l4proto tcp dnat to 10.1.1.1:80
+ }
+ chain service-A { numgen random mod 2 vmap { 0 : goto endpoint-A, 1 : goto endpoint-A }
+ }
+ map nodeports { type inet_proto . inet_service : verdict; elements = { tcp . 31980 : goto service-A }
+ }
+ chain nat-prerouting {
+  type nat hook prerouting priority dstnat;
+  fib daddr type local meta l4proto . th dport vmap @nodeports
+ }
+}
+"""
+
+
+def test_ports_that_are_published_by_nftables(host: Host) -> None:
+    firewall.install(host)
+    host.run(["nft", "-f", "-"], input=PUBLISHED)
+    listeners = [{"name": str(port), "protocol": "tcp", "port": port} for port in (25, 8080, 31980)]
+    result = _module.run(host, "port_allow", {"listeners": listeners}, check=True)
+    assert result["backend"] == "nftables"
+    passes_by = ", and what comes there passes by the input rules of the host, which neither admit nor refuse it"
+    assert result["notes"] == [
+        "tcp 8080 is published by Docker" + passes_by,
+        "tcp 31980 is served by kube-proxy as a NodePort" + passes_by,
+    ]
