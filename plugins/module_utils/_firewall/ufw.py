@@ -48,7 +48,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_chains import FamilyEdit, Own
-from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_files import Settings
+from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_files import Block, Settings
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_rules import Entry, Layout
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange, RunError
@@ -64,6 +64,7 @@ class _State(NamedTuple):
 
     settings: Settings
     files: Mapping[str, Optional[str]]
+    stored: Mapping[str, Sequence[Block]]
     ruleset: Ruleset
     table: Optional[str]
 
@@ -91,6 +92,7 @@ class Ufw(Backend):
     """ufw where it is switched on; it is never switched on here."""
 
     name = "ufw"
+    _planned = False
 
     def plan(self, request: Request) -> Plan:
         with self.effects.lock(LOCK, fcntl.lockf):
@@ -148,13 +150,17 @@ class Ufw(Backend):
             missing = ufw_files.CONF if conf is None else ufw_files.DEFAULTS
             raise FirewallError("%s is not there: ufw is not installed, or not as the distributions have it" % missing)
         paths = [*ufw_files.USER.values(), *ufw_files.AFTER.values(), *_profile_files(request)]
-        ruleset = observed.read(self.effects)
-        return _State(
-            ufw_files.settings(defaults, conf),
-            {path: _run.read_text(path) for path in paths},
-            ruleset,
-            ufw_chains.table(ruleset),
-        )
+        files = {path: _run.read_text(path) for path in paths}
+        stored = {family: ufw_files.blocks(files[path] or "", family) for family, path in ufw_files.USER.items()}
+        ruleset = self._observed()
+        return _State(ufw_files.settings(defaults, conf), files, stored, ruleset, ufw_chains.table(ruleset))
+
+    def _observed(self) -> Ruleset:
+        """What filters; for the first plan, what was read to find out who is in charge."""
+        if self._planned or self.seen is None:
+            self.seen = observed.read(self.effects)
+        self._planned = True
+        return self.seen
 
     def _restore(self, edit: FamilyEdit, script: str, state: _State) -> None:
         program = _restore_program(edit.family, state)
@@ -198,15 +204,14 @@ def _idle(state: _State) -> Plan:
 
 def _theirs(state: _State, family: str) -> List[Entry]:
     """What others made of profiles of ours: rules without our mark."""
-    found = ufw_files.blocks(state.files[ufw_files.USER[family]] or "", family)
-    return [block.read.entry for block in found if block.read.label is None and block.read.entry is not None]
+    return [block.read.entry for block in state.stored[family] if block.read.label is None and block.read.entry is not None]
 
 
 def _labels(state: _State, request: Request) -> Dict[str, str]:
     """By first profile, the labels whose whole name is known."""
     found = {ufw_rules.profile_base(request.label): request.label}
     for family in _FAMILIES:
-        for block in ufw_files.blocks(state.files[ufw_files.USER[family]] or "", family):
+        for block in state.stored[family]:
             if block.read.label is not None:
                 found[ufw_rules.profile_base(block.read.label)] = block.read.label
     return found
@@ -216,8 +221,9 @@ def _family_edits(state: _State, request: Request, layout: Layout) -> Iterator[F
     labels = _labels(state, request)
     for family in _FAMILIES if state.table else ():
         edits = []
+        theirs = _theirs(state, family)
         for key in ufw_chains.keys(state.table or "", family, state.ruleset):
-            own = ufw_chains.own_rules(state.ruleset, key, family, labels, _theirs(state, family))
+            own = ufw_chains.own_rules(state.ruleset, key, family, labels, theirs)
             wanted = [entry for entry in layout.entries[family] if ufw_rules.chain_of(entry, family) == key[2]]
             edits.append(ufw_chains.edit(key, own, request.label, wanted, request.exclusive))
         yield FamilyEdit(family, request.label, tuple(edits))
@@ -307,7 +313,7 @@ def _running(edits: Sequence[FamilyEdit]) -> Iterator[Tuple[str, str, Entry]]:
 
 def _stored(state: _State, request: Request) -> Iterator[Tuple[str, str, Entry]]:
     for family in _FAMILIES:
-        for block in ufw_files.blocks(state.files[ufw_files.USER[family]] or "", family):
+        for block in state.stored[family]:
             label, entry = block.read
             if label is not None and entry is not None and (request.exclusive or label == request.label):
                 yield label, family, entry

@@ -11,7 +11,7 @@ ours, is somebody's `ufw allow netports-...`, and stays.
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._address import IPV4, IPV6
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_ruleset, ufw_rules
@@ -101,8 +101,8 @@ def keys(table_name: str, family: str, ruleset: Ruleset) -> Tuple[ChainKey, ...]
     return tuple(key for key in found if key in ruleset.chains)
 
 
-def shape(ruleset: Ruleset, family: str) -> Dict[ChainKey, List[Optional[int]]]:
-    """Which rules the family has."""
+def shape(ruleset: Ruleset, family: str) -> Mapping[ChainKey, Any]:
+    """Which rules the family has, to be compared."""
     return {key: handles for key, handles in ruleset.shape().items() if key[0] == _FAMILIES[family]}
 
 
