@@ -113,7 +113,8 @@ def own_rules(ruleset: Ruleset, key: ChainKey, family: str, labels: Mapping[str,
     """
     left = list(theirs)
     found: List[Own] = []
-    for place, rule in enumerate(ruleset.rules.get(key, ()), 1):
+    # From the end: of rules that are alike, `-D` takes the first.
+    for place, rule in reversed(list(enumerate(ruleset.rules.get(key, ()), 1))):
         if not rule.line:
             raise FirewallError(
                 "cannot read the rules of chain %s: iptables-save does not list them" % nft_ruleset.chain_text(key)
@@ -127,7 +128,7 @@ def own_rules(ruleset: Ruleset, key: ChainKey, family: str, labels: Mapping[str,
             continue
         label = rule.label or labels.get(ufw_rules.first_profile(profile or "")) or ufw_rules.label_of_profile(profile or "")
         found.append(Own(place, label, entry, rule))
-    return found
+    return found[::-1]
 
 
 def edit(key: ChainKey, own: Sequence[Own], label: str, wanted: Sequence[Entry], exclusive: bool) -> ChainEdit:

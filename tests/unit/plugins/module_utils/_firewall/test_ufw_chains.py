@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset, nft_admission, ufw_chains, ufw_rules
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_chains import FamilyEdit
+from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_rules import Entry
+
+KEY = ("ip", "filter", "ufw-user-input")
+API = Entry("tcp", ((5678, 5678),), None, "netports-a")
+LOW = Entry("tcp", ((6000, 6000),), None, "netports-a")
+SSH = "-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT"
+DENY = "-A ufw-user-input -p tcp -m tcp --dport 5000:6999 -j DROP"
+LABELS = {"netports-a": "a", "netports-b": "b"}
+
+
+def printed(entry, label="a"):
+    """As iptables-save prints a rule that was loaded from a file of ufw."""
+    return saved(ufw_rules.line(entry, "ipv4", label)).replace("'dapp_%s'" % entry.profile, "\"\\'dapp_%s\\'\"" % entry.profile)
+
+
+def saved(line):
+    """The target is printed last."""
+    return line.replace(" -j ACCEPT", "") + " -j ACCEPT" if " -j ACCEPT " in line else line
+
+
+def ruleset(*lines, table="filter", legacy=False):
+    head = ["*" + table, ":INPUT DROP [0:0]", ":ufw-user-input - [0:0]", ":ufw-after-input - [0:0]"]
+    hooks = ["-A INPUT -j ufw-user-input", "-A INPUT -j ufw-after-input"]
+    return ipt_ruleset.parse("\n".join([*head, *hooks, *lines, "COMMIT"]) + "\n", "ip", legacy=legacy)
+
+
+def edit(found, wanted, label="a", exclusive=False, theirs=()):
+    own = ufw_chains.own_rules(found, KEY, "ipv4", LABELS, theirs)
+    return FamilyEdit("ipv4", label, (ufw_chains.edit(KEY, own, label, wanted, exclusive),))
+
+
+def run(found, script):
+    """The chain as iptables-restore would leave it."""
+    lines = [rule.line for rule in found.rules[KEY]]
+    for line in script.splitlines()[1:-1]:
+        command, _chain, rest = line.split(" ", 2)
+        if command == "-D":
+            entry = ufw_rules.entry_of_line(saved("-A ufw-user-input " + rest), "ipv4")
+            lines.remove(next(one for one in lines if "dapp" in one and ufw_rules.entry_of_line(one, "ipv4") == entry))
+        elif command == "-I":
+            number, rule = rest.split(" ", 1)
+            assert int(number) <= len(lines) + 1
+            lines.insert(int(number) - 1, "-A ufw-user-input " + rule)
+        else:
+            lines.append("-A ufw-user-input " + rest)
+    return [ufw_rules.entry_of_line(saved(line), "ipv4") if "dapp" in line else line for line in lines]
+
+
+def test_new_rules_come_last():
+    found = ruleset(SSH, DENY)
+    change = edit(found, [API, LOW])
+    assert run(found, change.script()) == [SSH, DENY, API, LOW]
+
+
+def test_changed_rules_come_where_the_first_stood():
+    found = ruleset(SSH, printed(LOW), DENY)
+    assert run(found, edit(found, [API]).script()) == [SSH, API, DENY]
+    assert run(found, edit(found, [API, LOW]).script()) == [SSH, API, LOW, DENY]
+
+
+def test_rules_that_are_there_are_not_touched():
+    found = ruleset(SSH, printed(API), DENY)
+    assert not edit(found, [API]).changes
+
+
+def test_other_labels_go_when_one_is_to_be_the_only_one():
+    other = API._replace(profile="netports-b")
+    found = ruleset(printed(other), SSH, printed(LOW))
+    assert run(found, edit(found, [API]).script()) == [other, SSH, API]
+    assert run(found, edit(found, [API], exclusive=True).script()) == [SSH, API]
+
+
+def test_the_rule_of_an_operator_who_uses_a_profile_stays():
+    found = ruleset(printed(API), SSH, printed(API))
+    assert run(found, edit(found, [], theirs=[API]).script()) == [SSH, API]
+    assert not edit(found, [API], theirs=[API]).changes
+
+
+def test_what_somebody_changed_by_hand_goes():
+    changed = printed(API).replace("-p tcp", "-i eth0 -p tcp")
+    found = ruleset(changed)
+    change = edit(found, [API])
+    assert [own.rule.line for own in change.chains[0].delete] == [changed]
+    assert "(changed by hand)" in ufw_chains.lines([change], False)[0]
+
+
+@pytest.mark.parametrize("wanted, exclusive", [([API], False), ([API, LOW], True), ([], True), ([], False)])
+def test_the_inverse_brings_back_what_was(wanted, exclusive):
+    other = API._replace(profile="netports-b")
+    found = ruleset(SSH, printed(LOW), DENY, printed(other), printed(LOW._replace(source=(1, 1))))
+    change = edit(found, wanted, exclusive=exclusive)
+    before = run(found, "*filter\nCOMMIT\n")
+    after = ruleset(*[printed(one) if isinstance(one, Entry) else one for one in run(found, change.script())])
+    assert run(after, change.inverse()) == before
+
+
+def test_the_foreseen_ruleset_admits_what_the_rules_do():
+    found = ruleset(SSH, DENY)
+    rules = [Rule("a", "tcp", API.ports, "both"), Rule("a", "ip", ((4, 4),), "ipv4")]
+    keys = ufw_chains.keys("filter", "ipv4", found)
+    entries = ufw_rules.layout("a", rules, ("ipv4",)).entries["ipv4"]
+    edits = FamilyEdit(
+        "ipv4",
+        "a",
+        tuple(
+            ufw_chains.edit(key, [], "a", [one for one in entries if ufw_rules.chain_of(one, "ipv4") == key[2]], False)
+            for key in keys
+        ),
+    )
+    after = ufw_chains.after(found, [edits], rules)
+    judged = [nft_admission.judge(after, nft_admission.Packet("ipv4", 6, port)) for port in (22, 5678, 7000)]
+    assert [one.state for one in judged] == ["admitted", "dropped", "dropped"]
+    assert "5000:6999" in judged[1].reason
+    assert nft_admission.judge(after, nft_admission.Packet("ipv4", 4)).state == "admitted"
+
+
+def test_a_ufw_that_is_loaded_twice_is_refused():
+    both = ruleset()
+    legacy = ruleset(legacy=True)
+    assert ufw_chains.table(both) == "filter" and ufw_chains.table(legacy) == "legacy:filter"
+    with pytest.raises(FirewallError, match="loaded twice"):
+        ufw_chains.table(both._replace(chains={**both.chains, **legacy.chains}))
+
+
+def test_a_chain_that_cannot_be_listed_is_an_error_and_not_empty():
+    found = ruleset(printed(API))
+    found.rules[KEY] = [found.rules[KEY][0]._replace(line="")]
+    with pytest.raises(FirewallError, match="cannot read the rules of chain ip filter ufw-user-input"):
+        edit(found, [])
