@@ -38,6 +38,9 @@ from ansible_collections.netports.core.plugins.module_utils._run import Effects,
 AUTO = "auto"
 CUMULUS_POLICY = "/etc/cumulus/acl/policy.conf"
 UFW_SETTINGS = "/etc/ufw/ufw.conf"
+UFW_RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules", "/etc/ufw/after.rules", "/etc/ufw/after6.rules")
+# ufw writes comments in hexadecimal.
+UFW_MARKS = (" comment=" + nft_ruleset.MARK.encode().hex(), "# BEGIN " + nft_ruleset.MARK)
 
 # Chains and tables of programs that look after their own traffic (containers, meshes, virtual machines, bans) and leave what
 # else comes to the host to its firewall.
@@ -100,8 +103,10 @@ def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:
     found: List[str] = []
     if os.path.exists(CUMULUS_POLICY):
         found.append("cumulus_acl")
-    runs, boots = _firewalld_unit(effects)
-    if any(key[1] == "firewalld" for key in ruleset.chains) or runs:
+    # systemd is asked where nothing tells; it takes longer than all else here.
+    seen = any(key[1] == "firewalld" for key in ruleset.chains)
+    runs, boots = (True, True) if seen else _firewalld_unit(effects)
+    if runs:
         found.append("firewalld")
     if re.search(r"(?mi)^\s*ENABLED=yes\b", _run.read_text(UFW_SETTINGS) or ""):
         found.append("ufw")
@@ -181,7 +186,13 @@ def _idle(ruleset: Ruleset, effects: Effects) -> Backend:
 
     iptables = any(nft_ruleset.in_xtables(rule.chain) for rule in ruleset.marked())
     name = "iptables" if iptables or _run.find_program("nft") is None else "nftables"
-    return Unfiltered(BACKENDS[name](effects))
+    return Unfiltered(BACKENDS["ufw" if _ufw_has_ours() else name](effects))
+
+
+def _ufw_has_ours() -> bool:
+    """Are there rules of ours in the files of ufw, which it loads when it is switched on?"""
+    texts = [_run.read_text(path) or "" for path in UFW_RULES]
+    return any(mark in text for text in texts for mark in UFW_MARKS)
 
 
 def notes(backend: Backend, rules: Sequence[Rule]) -> Tuple[str, ...]:
