@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.netports.core.plugins.module_utils import _allow
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
-from ansible_collections.netports.core.plugins.plugin_utils import _clients, _confirm
-from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction, validated
-
-_ARGUMENTS = {"state": _allow.allow_arguments()["state"]}
+from ansible_collections.netports.core.plugins.plugin_utils import _confirm
+from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction
 
 
 class ActionModule(SpecAction):
@@ -24,9 +21,8 @@ class ActionModule(SpecAction):
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if self._task.async_val and arguments.get("rollback_after") is not None:
             raise Problem("rollback_after", "cannot be used with async: nobody would be there to confirm the change")
-        given = {name: arguments[name] for name in _ARGUMENTS if arguments.get(name) is not None}
-        absent = validated(given, _ARGUMENTS)["state"] == "absent"
-        arguments, warnings = (arguments, ()) if absent else _clients.resolved(self, arguments, task_vars)
+        absent = arguments.get("state") == "absent"
+        arguments, warnings = (arguments, ()) if absent else self.with_clients(arguments, task_vars)
         _confirm.remember_connection(self)
         result = _confirm.confirm(self, self.execute_module(arguments, task_vars))
         if warnings:

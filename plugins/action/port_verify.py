@@ -38,18 +38,11 @@ class ActionModule(SpecAction):
             return self._by_text(arguments)
         with_firewall = boolean(arguments.get("check_firewall") or False, strict=False)
         if with_firewall:
-            arguments = self._with_clients(arguments, task_vars)
+            # Families without clients are told of with each listener, so that no warning is needed here.
+            arguments, _warnings = self.with_clients(arguments, task_vars)
         result = self.execute_module(arguments, task_vars, self.module_for_firewall if with_firewall else self.module)
         reason = why_no_python(result) if gather == "auto" and not self._task.async_val else ""
         return self._by_text(arguments, reason) if reason else result
-
-    def _with_clients(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Families without clients are told of with each listener, so that no warning is needed here."""
-        if not arguments.get("clients") and arguments.get("restrict") in (None, "none"):
-            return arguments
-        from ansible_collections.netports.core.plugins.plugin_utils import _clients
-
-        return _clients.resolved(self, arguments, task_vars)[0]
 
     def _by_text(self, arguments: dict[str, Any], reason: str = "") -> dict[str, Any]:
         from ansible_collections.netports.core.plugins.plugin_utils import _verify_text

@@ -152,8 +152,8 @@ class _Safety:
         self.token = token
 
     def to_confirm(self) -> Dict[str, Any]:
-        """What the controller needs to confirm: the token, and the connection that will not do for it."""
-        return {"token": self.token, "connection": self._session} if self.token else {}
+        """What the controller needs to confirm: where the token is, and the connection that will not do for it."""
+        return {"token": self.token, "directory": ROLLBACKS, "connection": self._session} if self.token else {}
 
 
 class _Reversal(NamedTuple):

@@ -70,6 +70,14 @@ class SpecAction(ActionBase):
         """What to do once the listeners are known: run the module. A Problem becomes the task's failure."""
         return self.execute_module(arguments, task_vars)
 
+    def with_clients(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The arguments with addresses for every client, and warnings. Raises Problem."""
+        if not arguments.get("clients") and arguments.get("restrict") in (None, "none"):
+            return arguments, ()
+        from ansible_collections.netports.core.plugins.plugin_utils import _clients
+
+        return _clients.resolved(self, arguments, task_vars)
+
     def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any], module: str | None = None) -> dict[str, Any]:
         """The result of the module on the host, `async` respected."""
         with no_garbage():

@@ -23,8 +23,6 @@ _ARGUMENTS = _spec_options.client_arguments()
 def resolved(action: SpecAction, arguments: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The arguments with addresses for every client, and warnings. Raises Problem."""
     options = validated({name: arguments[name] for name in _ARGUMENTS if arguments.get(name) is not None}, _ARGUMENTS)
-    if not options["clients"] and options["restrict"] == "none":
-        return arguments, ()
     clients = _topology.named(options["clients"] or {}, _inventory.resolve)
     if options["restrict"] == "none":
         return {**arguments, "clients": clients}, ()

@@ -15,8 +15,6 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 
-from ansible_collections.netports.core.plugins.module_utils._allow import ROLLBACKS
-
 _VARIABLE = "SSH_CONNECTION"
 _PAUSE = 0.5
 # What the host needs to take a change back once time is over.
@@ -52,13 +50,13 @@ def remember_connection(action: ActionBase) -> None:
 def confirm(action: ActionBase, result: dict[str, Any]) -> dict[str, Any]:
     """The module's result once its change is confirmed, or failed with a sentence about what becomes of the change."""
     rollback = result.get("rollback") or {}
-    token, before = rollback.pop("token", None), rollback.pop("connection", "")
+    token, before, directory = rollback.pop("token", None), rollback.pop("connection", ""), rollback.pop("directory", "")
     if token is None:
         return result
     deadline = time.monotonic() + rollback["seconds"]
     until = time.strftime("%H:%M:%S", time.localtime(time.time() + rollback["seconds"]))
     try:
-        problem = _persevere(action, token, before, deadline)
+        problem = _persevere(action, {"directory": directory, "token": token}, before, deadline)
     except _Refused as refused:
         return {**result, "failed": True, "msg": str(refused)}
     if problem is None:
@@ -70,7 +68,7 @@ def confirm(action: ActionBase, result: dict[str, Any]) -> dict[str, Any]:
     return {**result, "failed": True, "msg": sentence % (rollback["seconds"], until, problem)}
 
 
-def _persevere(action: ActionBase, token: str, before: str, deadline: float) -> str | None:
+def _persevere(action: ActionBase, change: dict[str, str], before: str, deadline: float) -> str | None:
     """Why there is no confirmation; None when there is. Raises _Refused with what the host says.
 
     One more attempt comes after the deadline, for what the host has to say then.
@@ -82,7 +80,7 @@ def _persevere(action: ActionBase, token: str, before: str, deadline: float) -> 
         try:
             _renew(action._connection)
             _require_new(action, before)
-            return _claim(action, token)
+            return _claim(action, change)
         except AnsibleError as error:
             problem = " ".join(str(error).split())
         if last:
@@ -113,8 +111,8 @@ def _require_new(action: ActionBase, before: str) -> None:
         )
 
 
-def _claim(action: ActionBase, token: str) -> str | None:
-    words = {"directory": ROLLBACKS, "token": shlex.quote(token), "confirmed": shlex.quote(_CONFIRMED)}
+def _claim(action: ActionBase, change: dict[str, str]) -> str | None:
+    words = {name: shlex.quote(word) for name, word in {**change, "confirmed": _CONFIRMED}.items()}
     answer = action._low_level_execute_command(_SCRIPT % words)
     said = _said(answer)
     if said.endswith(_CONFIRMED):
