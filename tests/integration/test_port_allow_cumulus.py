@@ -146,6 +146,7 @@ def test_refused_with_the_remedy_and_nothing_changed(scene: Scene, case: str) ->
     assert unchanged(before, scene.rig.state(scene.host))
 
 
+@pytest.mark.slow
 def test_a_failed_installation_is_taken_back(scene: Scene) -> None:
     scene.allow("low")
     before, text = _saved(scene.host), _own(scene.host)
@@ -168,6 +169,7 @@ def test_a_release_without_a_dry_run(scene: Scene) -> None:
     assert scene.allow("api")["changed"] and scene.reached() == {"admin", "api"}
 
 
+@pytest.mark.slow
 def test_killed_between_file_and_kernel_the_next_run_installs(scene: Scene) -> None:
     scene.allow("low", label="kept")
     scene.host.write("/run/lab/before-install", "#!/bin/sh\nkill -9 $CALLER\nkill -9 $PPID\n", mode=0o755)
@@ -182,25 +184,6 @@ def test_killed_between_file_and_kernel_the_next_run_installs(scene: Scene) -> N
     before = scene.rig.state(scene.host)
     assert not scene.allow("api")["changed"]
     assert unchanged(before, scene.rig.state(scene.host))
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_there_are_the_old_rules_or_the_new(scene: Scene) -> None:
-    scene.allow("low")
-    started = time.monotonic()
-    scene.allow("high")
-    whole = time.monotonic() - started
-    for step in range(8):
-        now, then = ("low", "high") if step % 2 else ("high", "low")
-        scene.allow(now)
-        process = scene.start(then)
-        time.sleep(whole * (step + 1) / 8)
-        process.kill()
-        process.wait()
-        assert scene.reached() in ({"admin", now}, {"admin", then})
-        # The next boot too.
-        scene.reboot()
-        assert scene.reached() in ({"admin", now}, {"admin", then})
 
 
 @pytest.mark.slow
@@ -264,6 +247,7 @@ def test_where_nvue_is_in_charge_its_commands_are_printed_and_nothing_changes(la
     ]
 
 
+@pytest.mark.slow
 def test_nvue_steps(lab: Lab) -> None:
     scene = _nvue(lab)
     others = {name: text for name, text in _others(scene.host).items() if "nvue" not in name}
@@ -300,6 +284,7 @@ def test_nvue_sources_and_ranges(lab: Lab) -> None:
     assert not scene.allow(**options)["changed"]
 
 
+@pytest.mark.slow
 def test_nvue_before_5_9(lab: Lab) -> None:
     """Ports are spelled otherwise, and what is applied has to be saved."""
     scene = _nvue(lab, "5.6.0")

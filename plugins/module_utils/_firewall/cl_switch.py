@@ -28,6 +28,8 @@ from ansible_collections.netports.core.plugins.module_utils._run import Effects
 
 _SAVERS = {"ip": "iptables-save", "ip6": "ip6tables-save"}
 
+Inputs = Dict[str, List[NftRule]]
+
 
 class Switch(NamedTuple):
     """`kernel` is all that filters, `inputs` the rules for new connections to the switch by family, as iptables-save prints them.
@@ -36,7 +38,7 @@ class Switch(NamedTuple):
     """
 
     kernel: Ruleset
-    inputs: Dict[str, List[NftRule]]
+    inputs: Inputs
     files: Tuple[PolicyFile, ...]
     patterns: Tuple[str, ...]
     legacy: bool
@@ -74,11 +76,15 @@ def read(effects: Effects) -> Switch:
     legacy = "nf_tables" not in effects.query([_saver("ip"), "-V"]).stdout
     return Switch(
         kernel=observed.read(effects),
-        inputs={family: _saved(effects, family, legacy) for family in cl_policy.FAMILIES},
+        inputs=read_inputs(effects, legacy),
         files=tuple(cl_policy.in_order(patterns, files)),
         patterns=tuple(patterns),
         legacy=legacy,
     )
+
+
+def read_inputs(effects: Effects, legacy: bool) -> Inputs:
+    return {family: _saved(effects, family, legacy) for family in cl_policy.FAMILIES}
 
 
 def _saver(family: str) -> str:
@@ -99,9 +105,9 @@ def _saved(effects: Effects, family: str, legacy: bool) -> List[NftRule]:
         raise FirewallError("cannot read what %s prints: %s" % (_SAVERS[family], error)) from None
 
 
-def running(switch: Switch) -> Dict[str, Tuple[Entry, ...]]:
+def running(inputs: Inputs) -> Dict[str, Tuple[Entry, ...]]:
     """The lines of the policy file of ours that the kernel has, by label."""
-    return cl_own.read(rule for rules in switch.inputs.values() for rule in rules)[0]
+    return cl_own.read(rule for rules in inputs.values() for rule in rules)[0]
 
 
 def warnings(switch: Switch, after: Ruleset, rules: Sequence[Rule]) -> Tuple[str, ...]:

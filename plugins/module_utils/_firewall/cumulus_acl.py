@@ -65,7 +65,7 @@ class CumulusAcl(Backend):
     def plan(self, request: Request) -> Plan:
         switch = cl_switch.read(self.effects)
         needs = Needs(switch, switch.policy(), cl_policy.OWN_FILE)
-        had, saved = cl_switch.running(switch), _own_file(switch)
+        had, saved = cl_switch.running(switch.inputs), _own_file(switch)
         if request.rules and not needs.enforcing(request.rules):
             return _idle()
         rules = tuple(needs.split(request.rules, cl_own.rules_of(_both(had, saved, request.label))))
@@ -125,7 +125,9 @@ class CumulusAcl(Backend):
 
     def _is_installed(self, details: _Details) -> bool:
         """Its exit status is not enough: what counts is in the kernel."""
-        return self.effects.check_mode or cl_switch.running(cl_switch.read(self.effects)) == details.running
+        if self.effects.check_mode:
+            return True
+        return cl_switch.running(cl_switch.read_inputs(self.effects, details.switch.legacy)) == details.running
 
     def _take_back(self, details: _Details, answer: Answer) -> None:
         """Raises FirewallError in any case, with what is so now."""
@@ -133,7 +135,7 @@ class CumulusAcl(Backend):
         if details.change:
             with self.effects.staged([FileChange(cl_policy.OWN_FILE, details.switch.own_text)]) as staged:
                 staged.commit()
-        with _staged_policy(self.effects, details.switch, cl_own.render(cl_switch.running(details.switch))) as stage:
+        with _staged_policy(self.effects, details.switch, cl_own.render(cl_switch.running(details.switch.inputs))) as stage:
             again = self._install(["-P", stage])
         if _failed(again):
             then = "installing them again failed too: %s. Look at `cl-acltool -L all`" % _said(again)
