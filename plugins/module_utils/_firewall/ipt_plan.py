@@ -317,11 +317,6 @@ class _TablePlanner:
                 del self._kept[position]
                 self._delete.append((CHAIN, position))
 
-    def settled(self) -> bool:
-        """Nothing to do for the rules that are there."""
-        self.settle((), (), False)
-        return self.edits().idle
-
     def of_label(self) -> List[Rule]:
         kept = [own for own in self._kept.values() if own is not None and own.label == self._label]
         return kept + [line.rule for line in self._add]
@@ -439,10 +434,15 @@ def _text_of(rule: NftRule, ruleset: Ruleset) -> str:
     return line_text(own) if own is not None else ""
 
 
-def jump_in_place(ruleset: Ruleset, table: TableEdits) -> bool:
-    """After the edits: does the jump still come before what would drop?"""
+def mending(ruleset: Ruleset, table: TableEdits) -> Optional[TableEdits]:
+    """After the edits: what brings the jump to before what would drop; None when it is there."""
     base = ruleset.chains.get((*table.key, table.base))
-    return base is not None and _TablePlanner(ruleset, base, "", False).settled()
+    if base is None:
+        return None
+    planner = _TablePlanner(ruleset, base, "", False)
+    planner.settle((), (), False)
+    edits_ = planner.edits()
+    return None if edits_.idle else edits_
 
 
 # For people, and for bringing back what was.

@@ -32,6 +32,7 @@ from ansible_collections.netports.core.plugins.module_utils._run import Answer, 
 
 # For how long to wait for another program that holds the lock of iptables, in seconds.
 _WAIT = "60"
+_TRIES = 5
 _LOCKED = 4  # what iptables ends with when that was not long enough
 
 
@@ -150,7 +151,7 @@ class Iptables(Backend):
                 raise
             staged.commit()
         self._destroy_sets(details.old_sets)
-        self._check_in_force(details)
+        self._mend(details.edits.tables)
 
     def _destroy_sets(self, names: Sequence[str]) -> None:
         for name in names:
@@ -190,14 +191,22 @@ class Iptables(Backend):
                 % (transaction.program, ipt_persist.first_error(answer))
             )
 
-    def _check_in_force(self, details: _Details) -> None:
-        """Somebody may have moved the rules of INPUT since they were read: is our jump where it was to be?"""
-        if self.effects.check_mode or not any(table.jump for table in details.edits.tables):
+    def _mend(self, tables: Sequence[TableEdits]) -> None:
+        """Somebody may have moved the rules of INPUT since they were read: put our jump where it has to be."""
+        moved = [table for table in tables if table.jump]
+        if self.effects.check_mode or not moved:
             return
-        ruleset = observed.read(self.effects)
-        for table in details.edits.tables:
-            if table.jump and not ipt_plan.jump_in_place(ruleset, table):
-                raise StaleError
+        for _try in range(_TRIES):
+            ruleset = observed.read(self.effects)
+            mending = [edits for edits in (ipt_plan.mending(ruleset, table) for table in moved) if edits is not None]
+            if not mending:
+                return
+            for table in mending:
+                program = self._restore_program(table.key[0], table.key[1].startswith(LEGACY))
+                self.effects.change([program, "--noflush", "--wait", _WAIT], _input(table.script()))
+        raise FirewallError(
+            "another program keeps changing the chain INPUT: the rules are there, and it drops before them. Run again"
+        )
 
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         details: _Details = plan.details

@@ -95,6 +95,12 @@ def test_a_second_copy_and_one_in_another_chain_go():
     assert script(plan(table(elsewhere, JUMP, OWN % "a", OWN % "a"))) == ["-D INPUT 1", "-D netports 2"]
 
 
+def test_rules_are_taken_away_from_the_last_on():
+    """By position: what goes first must not move what goes next."""
+    text = table(JUMP, OWN % "a", OWN % "b", (OWN % "a").replace("5678", "1"))
+    assert script(plan(text, ())) == ["-D netports 3", "-D netports 1"]
+
+
 def test_other_labels_stay_unless_exclusive():
     text = table(JUMP, OWN % "b", OWN % "a")
     assert plan(text).tables == ()
