@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 import pytest
 
+from tests.integration import _watchdog
 from tests.integration._killing import Journey
 from tests.integration.rigs import Rig, Scene, discovered, texts, unchanged
 from tests.lab.machine import Machines
@@ -287,3 +289,43 @@ def test_killed_at_any_step_it_leaves_the_old_or_the_new(scene: Scene) -> None:
     """kill -9, or a loss of power: what runs is the one or the other, what boots too, and the next run completes it."""
     steps = Journey(scene).run()
     assert steps > 4, "there was next to nothing to kill"
+
+
+def contents_of(scene: Scene) -> List[List[str]]:
+    """The rules and the files, in no order and without the numbers that the kernel gives to rules."""
+    return [sorted(re.sub(r" # handle \d+", "", part).splitlines()) for part in scene.rig.contents(scene.host)]
+
+
+@pytest.mark.slow
+def test_what_is_not_confirmed_is_taken_back(scene: Scene) -> None:
+    scene.allow("api", "dns", label="one")
+    before = contents_of(scene)
+    done = scene.allow("low", label="two", exclusive=True, rollback_after=600)
+    assert done["rollback"]["armed"]
+    assert scene.reached() == {"admin", "low"}
+    # As at shutdown, which ends the wait.
+    scene.host.run(["kill", str(_watchdog.process(scene.host))])
+    assert _watchdog.eventually(lambda: _watchdog.decided(scene.host))
+    assert scene.reached() == {"admin", "api", "dns"}
+    assert contents_of(scene) == before
+    again = scene.allow("api", "dns", label="one")
+    assert not again["changed"] and any("for two was not confirmed" in warning for warning in again["warnings"])
+    assert scene.allow("low", label="two", exclusive=True)["changed"]
+    assert scene.reached() == {"admin", "low"}
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_the_old(scene: Scene) -> None:
+    scene.allow("api")
+    size = "size=$(($(du -sk /etc | cut -f1) + 512))k"
+    copy = "mkdir /run/full && mount -t tmpfs -o %s full /run/full && cp -a /etc/. /run/full && mount --bind /run/full /etc"
+    scene.host.run(["sh", "-ec", copy % size])
+    scene.host.run(["sh", "-c", "cat /dev/zero > /etc/filler 2>/dev/null; test -s /etc/filler"])
+    before = scene.rig.contents(scene.host)
+    refused = scene.allow("low", "dns")
+    assert refused["failed"] and "No space left on device" in refused["msg"], refused
+    assert scene.reached() == {"admin", "api"}
+    assert scene.rig.contents(scene.host) == before
+    scene.host.run(["rm", "/etc/filler"])
+    assert scene.allow("low", "dns")["changed"]
+    assert scene.reached() == {"admin", "low", "dns"}

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
-import time
-from typing import Any, Callable, Dict, Iterator, Set, Tuple
+from typing import Any, Dict, Iterator, Set, Tuple
 
 import pytest
 
-from tests.integration import _module
+from tests.integration import _module, _watchdog
+from tests.integration._watchdog import FILES, decided, eventually
 from tests.integration.rigs import listeners
 from tests.lab import ansible_runs, firewall
 from tests.lab.machine import Machine, Machines
@@ -20,27 +20,12 @@ from tests.lab.sandbox import Host, Lab
 from tests.lab.ssh_runs import OPERATOR, Controller
 
 SECONDS = 5
-FILES = "/run/netports"
 LOCK = "/run/netports-firewall.lock"
-
-
-def eventually(true: Callable[[], bool], seconds: float = SECONDS + 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def allow(host: Host, *names: str, check: bool = False, **options: Any) -> Dict[str, Any]:
     """Run the module alone: nobody confirms."""
     return _module.run(host, "port_allow", {"listeners": listeners(*names), **options}, check)
-
-
-def decided(host: Host) -> bool:
-    """Does no change wait to be confirmed?"""
-    return not host.run(["sh", "-c", "ls -d %s/pending.* %s/undoing.*" % (FILES, FILES)], check=False).stdout
 
 
 def configuration(host: Host) -> Tuple[str, str]:
@@ -128,17 +113,12 @@ def test_a_module_that_is_killed_is_undone_too(lab: Lab) -> None:
         assert not said["changed"] and bool(said["warnings"]) == (moment == "after")
 
 
-def watchdog(host: Host) -> int:
-    script = "for p in /proc/[0-9]*; do ls -l $p/fd 2>/dev/null | grep -q %s/pending && echo ${p#/proc/}; done; true" % FILES
-    return int(host.run(["sh", "-c", script]).stdout)
-
-
 @pytest.mark.slow
 def test_a_watchdog_that_is_told_to_end_takes_the_change_back_first(host: Host) -> None:
     """As at shutdown. What cannot be taken back is told, and tried again."""
     allow(host, "api", rollback_after=600)
     host.run(["sh", "-c", "rm %s && mkdir %s" % (LOCK, LOCK)])
-    host.run(["kill", str(watchdog(host))])
+    host.run(["kill", str(_watchdog.process(host))])
     assert eventually(lambda: bool(host.run(["sh", "-c", "cat %s/undone.*" % FILES], check=False).stdout))
     told = host.run(["sh", "-c", "cat %s/undone.*" % FILES]).stdout
     assert "could not be taken back: " in told and "cannot open the lock" in told
@@ -151,7 +131,7 @@ def test_a_watchdog_that_is_told_to_end_takes_the_change_back_first(host: Host) 
 
 def test_a_watchdog_that_was_killed_is_missed(host: Host) -> None:
     allow(host, "api", rollback_after=600)
-    host.run(["kill", "-KILL", str(watchdog(host))])
+    host.run(["kill", "-KILL", str(_watchdog.process(host))])
     for check in (True, False):
         said = allow(host, "low", label="two", check=check)
         assert any("custom back has ended; it was never confirmed" in warning for warning in said["warnings"])
