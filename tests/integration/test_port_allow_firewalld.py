@@ -230,6 +230,12 @@ def test_what_others_deny_stays_denied_and_is_told(scene: Scene) -> None:
         assert any("tcp 5678 are dropped by" in warning for warning in result["warnings"]), result
         assert scene.reached() == {"admin", "low"}
         cmd(scene, "--reload")
+    drop = ["ipv4", "filter", "INPUT", "0", "-p", "tcp", "--dport", "6000", "-j", "DROP"]
+    cmd(scene, "--direct", "--add-rule", *drop)
+    result = scene.allow("api", "low")
+    assert result["backend"] == "firewalld"
+    assert any("tcp 6000 are dropped by" in warning for warning in result["warnings"]), result
+    assert scene.reached() == {"admin", "low ipv6"}
 
 
 def test_lets_go_of_a_port_that_others_admit_too(scene: Scene) -> None:

@@ -193,6 +193,9 @@ class Bus:
     def panics(self) -> bool:
         return bool(self.ask(_ROOT, _NAME, "queryPanicMode"))
 
+    def has_direct_rules(self) -> bool:
+        return any(self.ask(_ROOT, _NAME + ".direct", call) for call in ("getAllRules", "getAllPassthroughs"))
+
     def active_zones(self) -> Dict[str, Binding]:
         found = self.ask(_ROOT, _ZONE, "getActiveZones")
         return {

@@ -112,7 +112,7 @@ def in_charge(ruleset: Ruleset, effects: Effects) -> List[str]:
         found.append("ufw")
     for chain in filtering_chains(ruleset):
         owner = _owner(ruleset, chain, found)
-        if owner not in found:
+        if owner not in found and not (owner == "iptables" and "firewalld" in found and _has_direct_rules(effects)):
             found.append(owner)
     if boots and not found:
         found.append("firewalld")
@@ -157,6 +157,13 @@ def _firewalld_unit(effects: Effects) -> Tuple[bool, bool]:
         return False, False
     said = effects.query([systemctl, "show", "firewalld.service", "--property=ActiveState,UnitFileState"]).stdout
     return bool(re.search(r"(?m)^ActiveState=(active|activating|reloading)$", said)), "UnitFileState=enabled" in said
+
+
+def _has_direct_rules(effects: Effects) -> bool:
+    """Has somebody given firewalld rules of iptables? They are in its tables whatever the rest is written with."""
+    from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Bus
+
+    return Bus(effects).has_direct_rules()
 
 
 def choose(backend: str, effects: Effects) -> Backend:
