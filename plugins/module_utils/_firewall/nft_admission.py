@@ -500,7 +500,7 @@ class Walk:
     def _possible_bits(self) -> int:
         if self._mark_bits is None:
             before = Walk(self.ruleset, self.packet)
-            before._mark_bits = _ALL_BITS
+            before._mark_bits, before._untracked = _ALL_BITS, True
             for chain in self.ruleset.chains.values():
                 if chain.hook in nft_ruleset.HOOKS and self.packet.family in nft_ruleset.TABLE_FAMILIES.get(chain.family, ()):
                     before.base_chain(chain)
@@ -517,7 +517,8 @@ class Walk:
             return False
         before = [expression for expression in rule.expr[: kinds.index("notrack")] if isinstance(expression, dict)]
         elsewhere = Walk(self.ruleset, self.packet)
-        elsewhere._before_tracking = True
+        # No circle: what exempts may ask for a mark, and what sets a mark for the state.
+        elsewhere._before_tracking, elsewhere._mark_bits = True, _ALL_BITS
         matches = (elsewhere._statement(kind, value, rule.chain) for expression in before for kind, value in expression.items())
         return all_of(matches).holds is not False
 

@@ -39,6 +39,7 @@ def nftables(table: str, policy: str, *expressions: object) -> Ruleset:
 def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A host without any firewall's files."""
     monkeypatch.setattr(registry, "UFW_SETTINGS", str(tmp_path / "ufw.conf"))
+    monkeypatch.setattr(registry, "_has_direct_rules", lambda effects: False)
     monkeypatch.setattr(registry, "CUMULUS_POLICY", str(tmp_path / "policy.conf"))
     monkeypatch.setattr(registry, "_firewalld_unit", lambda effects: (False, False))
     return tmp_path
