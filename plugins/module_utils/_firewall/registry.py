@@ -163,7 +163,10 @@ def _has_direct_rules(effects: Effects) -> bool:
     """Has somebody given firewalld rules of iptables? They are in its tables whatever the rest is written with."""
     from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Bus
 
-    return Bus(effects).has_direct_rules()
+    try:
+        return Bus(effects).has_direct_rules()
+    except (FirewallError, RunError):
+        return False  # not there to be asked: then its table is what is left of it
 
 
 def choose(backend: str, effects: Effects) -> Backend:
