@@ -29,7 +29,7 @@ lint: ## linters alone
 	@tools/setup test
 	@$(PYTEST) tests/gates/test_lint.py
 
-bench: ## speed, as ratios against ss, netstat and an empty module
+bench: ## speed, as ratios against what else could be run
 	@tools/setup test
 	@for bench in tests/benchmark/bench_*.py; do .venv/bin/python $$bench || exit; done
 

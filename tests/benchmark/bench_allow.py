@@ -3,7 +3,7 @@
 
 """What it costs to open ports on each firewall, as whole processes of Ansible, against what else could be run.
 
-    python tests/benchmark/bench_allow.py [--pairs 9] [--small] [--only FIREWALL]
+    python tests/benchmark/bench_allow.py [--pairs 8] [--small] [--only FIREWALL]
 
 Needs root and podman: each firewall runs in a machine with systemd (tests/lab/machine.py), which Ansible enters as cheaply as
 it would run on the machine itself. Before each first run the host is put back, which is not counted.
@@ -228,7 +228,7 @@ def _missing(name: str) -> Optional[str]:
 
 
 def main() -> None:
-    parser = _pairs.options(__doc__, pairs=9)
+    parser = _pairs.options(__doc__, pairs=8)
     parser.add_argument("--only", choices=KINDS, help="measure this firewall alone")
     options = parser.parse_args()
     reason = machine.why_not()
