@@ -51,7 +51,8 @@ class Controller:
         """Run tasks on the machine as root, without facts."""
         events, play = self._directory / "events", self._directory / "play.yml"
         events.unlink(missing_ok=True)
-        become = {"become": True, "become_method": "su"} if user != "root" else {}
+        # With -l the environment is a clean one, as sudo makes it.
+        become = {"become": True, "become_method": "su", "become_flags": "-l"} if user != "root" else {}
         play.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **become}]))
         argv = [sys.executable, "-m", "ansible", "playbook", "--inventory", "%s," % self.machine.ipv4, "--user", user]
         environment = {**os.environ, **self._environment(), "ANSIBLE_PIPELINING": str(pipelining), "LAB_EVENTS": str(events)}
