@@ -107,6 +107,20 @@ def test_nothing_filters_on_a_switch_as_it_is_delivered(lab: Lab) -> None:
     assert unchanged(before, scene.rig.state(scene.host))
 
 
+def test_before_the_whitelist_where_plain_files_are_in_charge(lab: Lab) -> None:
+    """5.9 and later without NVUE: behind the rules against floods, before the whitelist and what it drops."""
+    scene = _scene(lab, _Switch(lambda host: cumulus.install(host, cumulus.WHITELIST_FILES, "5.9.1")))
+    result = scene.allow("api", "dns")
+    assert (result["changed"], result["warnings"]) == (True, [])
+    assert {"api", "dns"} <= scene.reached()
+    # The whitelist has these, and nothing filters IPv6.
+    assert scene.allow("admin", "other", label="two")["rules"] == []
+    assert {rule["family"] for rule in result["rules"]} == {"ipv4"} and "[ip6tables]" not in _own(scene.host)
+    saved = _saved(scene.host)
+    order = [saved.index(part) for part in ("TCPGENERAL", "netports:custom", "acl-default-whitelist")]
+    assert order == sorted(order)
+
+
 def test_a_drop_that_is_installed_before_ours_is_told(lab: Lab) -> None:
     early = {**cumulus.OPERATOR_FILES, "01_early.rules": "[iptables]\n-A INPUT -p tcp --dport 5678 -j DROP\n"}
     scene = _scene(lab, _Switch(lambda host: cumulus.install(host, early)))

@@ -162,7 +162,7 @@ def lost(kernel: Sequence[NftRule], policy: Sequence[NftRule]) -> List[NftRule]:
     extra: List[NftRule] = []
     for rule in kernel:
         known[_shape(rule)] -= 1
-        if known[_shape(rule)] < 0:
+        if known[_shape(rule)] < 0 and _is_plain(rule):
             extra.append(rule)
     # A rule of a file that is not understood may be any of them that does the same.
     unclear = [rule for rule in policy if "xt" in json.dumps(rule.expr) and known[_shape(rule)] > 0]
@@ -173,6 +173,11 @@ def lost(kernel: Sequence[NftRule], policy: Sequence[NftRule]) -> List[NftRule]:
         if spare[_target(rule)] < 0:
             result.append(rule)
     return result
+
+
+def _is_plain(rule: NftRule) -> bool:
+    """Does it ask for nothing that iptables may print in other words, such as 5/min for 5/minute?"""
+    return all(set(expression) <= {"match", "counter", "accept", "drop", "reject", "jump"} for expression in rule.expr)
 
 
 def _target(rule: NftRule) -> str:

@@ -118,6 +118,10 @@ _DOS = (
     "-f -j DROP",
     "-p tcp --tcp-flags ALL ALL -j DROP",
     "-p tcp -m tcpmss ! --mss 536:65535 -m conntrack --ctstate NEW -j DROP",
+    "-p tcp --dport 22 -m conntrack --ctstate NEW -m recent --set",
+    "-p tcp --dport 22 -m conntrack --ctstate NEW -m recent --hitcount 10 --seconds 60 --update -j DROP",
+    "-p tcp -m conntrack --ctstate NEW -m hashlimit --hashlimit-burst 30 --hashlimit-srcmask 32 --hashlimit-htable-expire 30000 "
+    "--hashlimit-mode srcip --hashlimit-name TCPGENERAL --hashlimit-above 50/second -j DROP",
 )
 _WHITELIST = (
     "-p tcp --dport 22 -m conntrack --ctstate ESTABLISHED,NEW -j ACCEPT",

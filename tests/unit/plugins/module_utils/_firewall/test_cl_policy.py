@@ -81,6 +81,15 @@ def in_kernel(*texts):
             "-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
         ),
         ("-A INPUT -p icmp -s 10.1.2.3 -j DROP", "-A INPUT -s 10.1.2.3/32 -p icmp -j DROP"),
+        (
+            "-A INPUT -p tcp -m hashlimit --hashlimit-mode srcip --hashlimit-name x --hashlimit-above 50/second -j DROP",
+            "-A INPUT -p tcp -m hashlimit --hashlimit-above 50/sec --hashlimit-burst 5 --hashlimit-mode srcip "
+            "--hashlimit-name x -j DROP",
+        ),
+        (
+            "-A INPUT -p tcp --tcp-flags ALL ALL -j DROP",
+            "-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG FIN,SYN,RST,PSH,ACK,URG -j DROP",
+        ),
         # Not understood, and the same target.
         ("-A INPUT -p foo -j DROP", "-A INPUT -p 200 -j DROP"),
         (
