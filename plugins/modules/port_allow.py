@@ -35,7 +35,8 @@ attributes:
   action:
     support: full
   async:
-    support: full
+    support: partial
+    details: Not with O(rollback_after).
 options:
   state:
     description:
