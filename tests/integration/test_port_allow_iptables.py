@@ -383,6 +383,8 @@ def test_nothing_that_loads_rules_at_boot(scene: Scene) -> None:
     assert result["failed"] and "nothing on this host loads the rules of iptables at boot" in result["msg"]
     assert "iptables-persistent" in result["msg"] and "persist: false" in result["msg"]
     assert unchanged(before, scene.rig.state(scene.host))
+    # What the operator has opened needs no rule of ours, now or at boot.
+    assert not scene.allow("admin").get("failed")
     assert scene.allow("api", persist=False)["changed"]
 
 
@@ -466,6 +468,19 @@ def test_without_the_command_for_ipv6(scene: Scene) -> None:
     listener = {"name": "api", "protocol": "tcp", "port": 5678, "family": "ipv4"}
     assert scene.allow(listeners=[listener])["changed"]
     assert scene.reached() == {"admin", "api ipv4"}
+
+
+@pytest.mark.slow
+@BOTH_FLAVOURS
+def test_without_nft(scene: Scene) -> None:
+    """As old distributions are: what iptables-save prints is all that there is to read."""
+    hide(scene.host, "nft")
+    before = scene.rig.contents(scene.host)
+    assert scene.allow("api", "dns", "tunnel")["changed"]
+    assert scene.reached() == {"admin", "api", "dns", "tunnel"}
+    assert not scene.allow("api", "dns", "tunnel")["changed"]
+    scene.allow(state="absent")
+    assert scene.rig.contents(scene.host) == before
 
 
 @pytest.mark.slow

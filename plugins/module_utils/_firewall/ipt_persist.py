@@ -110,21 +110,20 @@ def _parse(family: str, path: str, text: Optional[str]) -> _Saved:
         ) from None
 
 
-def plan(effects: Effects, request: Request, needed: FrozenSet[ChainKey]) -> FilesPlan:
-    """The files that have to change so that the next boot brings the request's rules. Raises FirewallError.
-
-    `needed` are the base chains, running, that would drop without them.
-    """
+def plan(effects: Effects, request: Request, edits: Edits) -> FilesPlan:
+    """The files that have to change so that the next boot agrees with the edits of what runs. Raises FirewallError."""
     mechanism = find_mechanism()
     if not request.rules:
         return _removal(mechanism, request)
+    if mechanism is None and not edits.placed:
+        return FilesPlan((), (), ())
     if mechanism is None:
         raise FirewallError(
             "nothing on this host loads the rules of iptables at boot. Install what does: iptables-persistent (Debian, Ubuntu), "
             "iptables-services (RHEL and its kin), iptables-openrc (Alpine). %s" % _NO_PERSIST
         )
     saved = [_parse(family, path, _run.read_text(path)) for family, path in mechanism.files.items()]
-    running = frozenset((family, table.replace(LEGACY, ""), chain) for family, table, chain in needed)
+    running = frozenset((family, table.replace(LEGACY, ""), chain) for family, table, chain in edits.needed)
     _check_outlasts(mechanism, saved, running)
     results = [(one, ipt_plan.edit(one.ruleset, request.label, request.rules, request.exclusive, also=running)) for one in saved]
     plan_ = _files_plan(results)

@@ -73,7 +73,7 @@ class Iptables(Backend):
         idle = bool(request.rules) and not edits.enforcing
         files = ipt_persist.FilesPlan((), (), ())
         if request.persist and not idle:
-            files = ipt_persist.plan(self.effects, request, edits.needed)
+            files = ipt_persist.plan(self.effects, request, edits)
         after = ipt_plan.after(ruleset, edits)
         details = _Details(ruleset, edits, transactions, *_sets(ruleset, edits, after), files)
         return Plan(

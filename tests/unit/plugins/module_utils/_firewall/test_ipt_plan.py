@@ -209,7 +209,22 @@ def test_both_families_are_told_as_one_rule():
     assert told["family"] == "both" and told["chains"] == ["ip filter netports", "ip6 filter netports"]
 
 
+# As the package iptables-services of RHEL and its kin has it.
+RHEL = """# sample configuration for iptables service
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p icmp -j ACCEPT
+-A INPUT -i lo -j ACCEPT
+-A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT
+-A INPUT -j REJECT --reject-with icmp-host-prohibited
+-A FORWARD -j REJECT --reject-with icmp-host-prohibited
+COMMIT
+"""
 SAVED = [
+    RHEL,
     table(SSH, chains=()),
     table(BAN, SSH, DROP, chains=()),
     "# a comment\n*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n" + table("[5:300] " + SSH, "[0:0] -A INPUT -j REJECT", chains=()),
@@ -228,6 +243,11 @@ def test_a_saved_file_is_edited_and_left_as_it_was(text):
     assert plan(second, [API._replace(label="b")], "b").tables == () == plan(second).tables
     first_only = rewritten(second, plan(second, (), "b"))
     assert rewritten(first_only, plan(first_only, ())) == text
+
+
+def test_the_file_of_rhel_is_opened_before_its_last_rule():
+    lines = rewritten(RHEL, plan(RHEL)).splitlines()
+    assert lines[lines.index(JUMP) + 1].startswith("-A INPUT -j REJECT")
 
 
 def test_after_is_what_the_file_becomes():
