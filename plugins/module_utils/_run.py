@@ -18,6 +18,8 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
 COMMAND_TIMEOUT = 120
+# How the names of files end that are written and not yet in place.
+STAGED = ".netports-new"
 LOCK_TIMEOUT = 60
 # Extended attributes that a file's replacement keeps: the SELinux label and the access list.
 _ATTRIBUTES = ("security.selinux", "system.posix_acl_access")
@@ -143,7 +145,7 @@ class Staged:
                 continue
             directory, name = os.path.split(path)
             # A fixed name, under the lock: what a killed run left behind is overwritten, not collected.
-            temporary = os.path.join(directory, ".%s.netports-new" % name)
+            temporary = os.path.join(directory, ".%s%s" % (name, STAGED))
             self._temporary[path] = temporary
             try:
                 _write_durably(temporary, text, path)

@@ -148,6 +148,7 @@ class Firewalld(Backend):
         changes = files.changes() if files is not None else []
         if host.running and changes:
             changes += _backups(changes)
+        changes += fwd_files.leftovers() if changes else []
         with self.effects.staged(changes) as staged:
             if runtime is not None:
                 self._check_fresh(runtime)

@@ -205,6 +205,16 @@ def zone_change(zone: str, new: str) -> FileChange:
     return FileChange(path_of("zones", zone), None if new == _run.read_text("%s/zones/%s.xml" % (LIB, zone)) else new)
 
 
+def leftovers() -> List[FileChange]:
+    """Files that a run which was killed had staged. Under the lock: nobody is staging now."""
+    found = []
+    for kind in ("services", "ipsets", "zones"):
+        directory = "%s/%s" % (ETC, kind)
+        names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+        found += [FileChange(os.path.join(directory, name), None) for name in names if name.endswith(_run.STAGED)]
+    return found
+
+
 def groups_of(permanent: Permanent, label: str) -> List[Group]:
     """The services of a label with their sources: what it has for good, where a zone admits them."""
     name = fwd_model.written(label)

@@ -18,8 +18,8 @@ class FirewalldRig(Rig):
     backend = "firewalld"
     machines = True
     watched: Sequence[str] = STATE
-    # The daemon keeps the zone as it was, and a run that was killed may not have come to take that away.
-    left_when_killed: Sequence[str] = ("/zones/public.xml", "/zones/public.xml.old", "/zones/.public.xml.old.netports-new")
+    # The daemon keeps what it changes as it was, and what was staged is taken away by the next run that changes anything.
+    left_when_killed: Sequence[str] = ("/zones/public.xml", ".xml.old", ".netports-new")
 
     def install(self, host: Host) -> None:
         host.run(["systemctl", "enable", "--now", "firewalld"])
