@@ -285,3 +285,18 @@ def test_established_connections_go_on(scene: Scene) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
         assert process.stdout.readline() == "True\n"
+
+
+def test_on_the_old_iptables(machines: Machines, host_behind_ufw: Scene) -> None:
+    host = machines.host("ufw-on-legacy")
+    for name in ("iptables", "ip6tables"):
+        host.run(["update-alternatives", "--set", name, "/usr/sbin/%s-legacy" % name])
+    scene = Scene(UfwRig(), host, host_behind_ufw.peer)
+    scene.allow("api", "low", "tunnel")
+    assert scene.reached() == {"admin", "api", "low", "tunnel"}
+    before = scene.rig.contents(host)
+    assert not scene.allow("api", "low", "tunnel")["changed"]
+    assert scene.rig.contents(host) == before
+    scene.allow("dns")
+    scene.forget_connections()
+    assert scene.reached() == {"admin", "dns"}
