@@ -139,6 +139,18 @@ def test_a_watchdog_that_was_killed_is_missed(host: Host) -> None:
     assert labels(host) == {"custom", "two"}
 
 
+def test_a_change_that_fails_waits_for_nobody(host: Host) -> None:
+    in_the_way = host.path("/etc/.netports.nft.netports-new")
+    in_the_way.mkdir()
+    before = configuration(host)
+    refused = allow(host, "api", rollback_after=600)
+    assert refused["failed"] and "cannot write" in refused["msg"], refused
+    assert eventually(lambda: decided(host), 10)
+    in_the_way.rmdir()
+    assert configuration(host) == before
+    assert not allow(host, "api")["warnings"]
+
+
 def test_nothing_waits_where_nothing_changes(host: Host) -> None:
     foreseen = allow(host, "api", check=True, rollback_after=SECONDS)
     assert foreseen["changed"] and foreseen["rollback"] == {"armed": False, "confirmed": False, "seconds": SECONDS}
