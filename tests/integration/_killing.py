@@ -116,7 +116,7 @@ class Journey:
         left = [line for line in lines if not line.endswith(tuple(self.scene.rig.left_when_killed))]
         assert not left, (station, step, left)
         # What is killed in the middle of a command may have been faster.
-        return answer["killed"] or answer["steps"] >= step
+        return bool(answer["killed"] or answer["steps"] >= step)
 
     def _old_or_new(self, station: int, found: Set[str]) -> bool:
         expected = (self.expected[(station or len(self._stations)) - 1], self.expected[station])
