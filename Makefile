@@ -18,7 +18,7 @@ demo: ## a sandboxed host opened and verified for a role: make demo ROLE=netq_cl
 
 test: ## everything; the summary names what this machine could not cover
 	@tools/setup molecule
-	@$(PYTEST) --durations=25
+	@$(PYTEST) -n2 --dist=worksteal --durations=25
 
 test-fast: ## unit tests, quick integration tests and ruff, in two minutes
 	@tools/setup test

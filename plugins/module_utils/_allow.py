@@ -18,7 +18,7 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Lis
 from ansible_collections.netports.core.plugins.module_utils._run import LOCK_TIMEOUT, Effects
 
 LOCK = "/run/netports-firewall.lock"
-# What changes that wait to be confirmed leave ; _rollback is imported only where there are any.
+# What changes that wait to be confirmed leave; _rollback is imported only where there are any.
 ROLLBACKS = "/run/netports"
 SHORTEST_ROLLBACK = 5
 CUSTOM_LABEL = "custom"
