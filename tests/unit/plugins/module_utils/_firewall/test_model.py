@@ -77,7 +77,10 @@ def test_a_listener_for_any_needs_no_addresses_of_its_other_clients():
     listeners = [tcp("a", 1, clients=["x", "any"])]
     intent = model.intent("label", parse_listeners(listeners), {"x": ["192.0.2.1"]})
     assert (rules(listeners, {"x": ["192.0.2.1"]}), intent.warnings) == (["tcp 1 both"], ())
-    assert rules(listeners, {"x": ["192.0.2.1"], "any": ["2001:db8::/32"]}) == ["tcp 1 ipv4 192.0.2.1", "tcp 1 ipv6 2001:db8::/32"]
+    assert rules(listeners, {"x": ["192.0.2.1"], "any": ["2001:db8::/32"]}) == [
+        "tcp 1 ipv4 192.0.2.1",
+        "tcp 1 ipv6 2001:db8::/32",
+    ]
 
 
 def test_nobody_is_no_rule():
