@@ -27,6 +27,14 @@ from ansible_collections.netports.core.plugins.module_utils._run import Answer, 
 _KNOWN_FLAGS = frozenset(("dormant", "owner", "persist"))
 
 
+def local_addresses(effects: Effects, enter: Sequence[str] = ()) -> Dict[str, intervals.Intervals]:
+    """The addresses of the host, or of the namespace that the command `enter` runs its arguments in, by family."""
+    ip = _run.find_program("ip")
+    if ip is None:
+        return {}  # any address then, and rules that ask for one are not certain
+    return nft_ruleset.local_addresses(effects.query((*enter, ip, "-oneline", "address")).stdout)
+
+
 class _Details(NamedTuple):
     ruleset: Ruleset
     edits: nft_plan.Edits
@@ -63,18 +71,12 @@ class Nftables(Backend):
         except (ValueError, KeyError, TypeError) as error:
             raise FirewallError("cannot read the ruleset: `nft -j list ruleset` printed no usable JSON (%s)" % error) from None
         if '"daddr"' in answer.stdout:
-            ruleset = ruleset._replace(local=self._local_addresses())
+            ruleset = ruleset._replace(local=local_addresses(self.effects, self._enter))
         for table, flags in ruleset.flags.items():
             if not flags <= _KNOWN_FLAGS:
                 listed = self._query("list", "table", *table)
                 ruleset.flags[table] = nft_ruleset.flags_from_text(listed.stdout)
         return ruleset
-
-    def _local_addresses(self) -> Dict[str, intervals.Intervals]:
-        ip = _run.find_program("ip")
-        if ip is None:
-            return {}  # any address then, and rules that ask for one are not certain
-        return nft_ruleset.local_addresses(self.effects.query((*self._enter, ip, "-oneline", "address")).stdout)
 
     def _query(self, *arguments: str) -> Answer:
         return self.effects.query((*self._enter, self._nft, *arguments))

@@ -12,14 +12,13 @@ A host with plain nftables costs one `nft -j list ruleset`.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
-from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Chain, ChainKey, NftRule, Ruleset
-from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
+from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables, local_addresses
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 NFT_FLAVOUR = "nft"
@@ -71,14 +70,14 @@ def read(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
     for dump in dumps:
         ruleset = _with(ruleset, dump, sets, native)
     if not ruleset.local and any(" -d " in dump.text for dump in dumps):
-        ruleset = ruleset._replace(local=reader.local_addresses())
+        ruleset = ruleset._replace(local=local_addresses(effects, enter))
     return ruleset
 
 
 def read_with_addresses(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
     """The same with the host's own addresses, whether or not a rule asks for them."""
     ruleset = read(effects, enter)
-    return ruleset if ruleset.local else ruleset._replace(local=_Reader(effects, tuple(enter)).local_addresses())
+    return ruleset if ruleset.local else ruleset._replace(local=local_addresses(effects, enter))
 
 
 def _check_without_nft(dumps: Sequence[_Dump], reader: _Reader) -> None:
@@ -92,12 +91,12 @@ def _check_without_nft(dumps: Sequence[_Dump], reader: _Reader) -> None:
 
 
 def flavours(ruleset: Ruleset) -> FrozenSet[str]:
-    """The flavours of iptables whose rules can refuse what comes to this host: none, `nft`, `legacy`, or both."""
+    """The flavours of iptables whose rules shut this host: none, `nft`, `legacy`, or both. Bans of named sources do not."""
     unmarked = ruleset.unmarked()
     found = [
         LEGACY_FLAVOUR if chain.table.startswith(LEGACY) else NFT_FLAVOUR
         for chain in unmarked.base_chains()
-        if nft_ruleset.is_iptables(chain) and nft_admission.can_refuse(unmarked, chain)
+        if nft_ruleset.is_iptables(chain) and nft_admission.shuts_out(unmarked, chain)
     ]
     return frozenset(found)
 
@@ -257,9 +256,3 @@ class _Reader:
 
         answer = self._effects.query((*self._enter, program, "save"))
         return ipt_ruleset.parse_sets(answer.stdout) if answer.rc == 0 else {}
-
-    def local_addresses(self) -> Dict[str, Intervals]:
-        program = _run.find_program("ip")
-        if program is None:
-            return {}  # any address then, and rules that ask for one are not certain
-        return nft_ruleset.local_addresses(self._effects.query((*self._enter, program, "-oneline", "address")).stdout)
