@@ -44,11 +44,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Open the ports of Cumulus Linux 3.7 without Python on the switch
-  vars:
-    rules: "{{ query('netports.core.ports', 'cumulus_linux', version='3.7') | netports.core.cumulus_acl(label='cumulus_linux') }}"
-  ansible.builtin.raw: >-
-    printf '%s' {{ rules | quote }} | sudo tee /etc/cumulus/acl/policy.d/02_netports.rules > /dev/null && sudo cl-acltool -i
+# The text goes to /etc/cumulus/acl/policy.d/02_netports.rules of the switch, and `cl-acltool -i` installs it.
+- name: Show the policy file for Cumulus Linux 3.7
+  ansible.builtin.debug:
+    msg: "{{ query('netports.core.ports', 'cumulus_linux', version='3.7') | netports.core.cumulus_acl(label='cumulus_linux') }}"
 """
 
 RETURN = r"""

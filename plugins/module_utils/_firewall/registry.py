@@ -191,7 +191,16 @@ def choose(backend: str, effects: Effects) -> Backend:
 
 
 def _idle(ruleset: Ruleset, effects: Effects) -> Backend:
-    """For a host that filters nothing. Rules of ours that are there may have to go, by the one that can."""
+    """For a host that filters nothing. Rules of ours that are there may have to go, by the one that can.
+
+    Raises FirewallError where that is not certain.
+    """
+    unread = [rule for rules in ruleset.rules.values() for rule in rules if observed.unread(rule)]
+    if unread:
+        raise FirewallError(
+            "cannot tell whether this host filters what comes to it: table %s is %s. Nothing was changed"
+            % (" ".join(unread[0].chain[:2]), unread[0].comment)
+        )
     from ansible_collections.netports.core.plugins.module_utils._firewall.unfiltered import Unfiltered
 
     iptables = any(nft_ruleset.in_xtables(rule.chain) for rule in ruleset.marked())
