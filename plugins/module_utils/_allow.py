@@ -182,7 +182,7 @@ class _Reversal(NamedTuple):
         done = False
         # The label of the request comes first, and what it may have taken from others is opened before it is shut again.
         for label, rules in reversed(self.previous):
-            _, plan = _carry_out(self._backend, self._request(label, rules), lambda *_: contextlib.nullcontext())
+            _backend, plan = _carry_out(self._backend, self._request(label, rules), lambda *_: contextlib.nullcontext())
             done = done or plan.changed
         return done
 

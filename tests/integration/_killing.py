@@ -76,7 +76,8 @@ class Journey:
         while killed:
             step += 1
             # Each station is the next one's start, so that every one is gone to.
-            killed = any([self.killed_on_the_way(station, step) for station in range(len(self._stations))])  # noqa: C419
+            ways = [self.killed_on_the_way(station, step) for station in range(len(self._stations))]
+            killed = True in ways
         return step - 1
 
     def go(self, station: int, step: int = 0) -> Dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tests.integration._packet_pair import pair
 from tests.lab.fixtures import lab, lab_host_pair, machines
 
-__all__ = ["lab", "lab_host_pair", "machines"]
+__all__ = ["lab", "lab_host_pair", "machines", "pair"]

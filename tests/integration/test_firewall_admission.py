@@ -16,7 +16,7 @@ from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, registry
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission
 from ansible_collections.netports.core.plugins.module_utils._listener import parse_listeners
-from tests.integration._packet_pair import PORTS, PROTOCOLS, Pair, pair  # noqa: F401
+from tests.integration._packet_pair import PORTS, PROTOCOLS, Pair
 from tests.lab.sandbox import FAMILIES
 
 

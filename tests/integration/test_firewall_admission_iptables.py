@@ -12,7 +12,7 @@ from typing import Dict, Iterator, Sequence
 
 import pytest
 
-from tests.integration._packet_pair import Pair, pair  # noqa: F401
+from tests.integration._packet_pair import Pair
 
 # More of them, and others, with NETPORTS_SEEDS=100-900.
 FIRST_SEED, _hyphen, LAST_SEED = os.environ.get("NETPORTS_SEEDS", "0-60").partition("-")

@@ -242,7 +242,9 @@ class Firewalld(Backend):
                 return "zone %s of firewalld" % zone
         return None
 
-    def _effective(self, held: Entries, claims: Iterable[str], members: Mapping[str, Sequence[str]] = {}) -> List[Rule]:
+    def _effective(
+        self, held: Entries, claims: Iterable[str], members: Optional[Mapping[str, Sequence[str]]] = None
+    ) -> List[Rule]:
         """The rules that the entries of ours in a zone come to at run time; `members` of sets that are to change."""
         ours = fwd_model.own_entries(held, claims)
         rules = fwd_model.stopgap_rules("", ours.rules)
@@ -254,7 +256,9 @@ class Firewalld(Backend):
             sources: Tuple[str, ...] = ()
             kind, value = fwd_model.named_source(rule)
             if kind:
-                sources = (value,) if kind == "address" else tuple(members.get(value) or self._bus.set_entries(value) or ())
+                sources = (
+                    (value,) if kind == "address" else tuple((members or {}).get(value) or self._bus.set_entries(value) or ())
+                )
                 if not sources:
                     continue  # an empty set admits nobody
             rules += fwd_model.rules_of(Group("", name, fwd_model.family_in(name), sources, *known))

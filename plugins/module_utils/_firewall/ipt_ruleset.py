@@ -617,14 +617,14 @@ def _chain(line: str, family: str, table: str, legacy: bool) -> Chain:
     return Chain(family, key_table, name, kind, _HOOKS.get(name), _PRIORITIES.get(table, 0), policy.lower())
 
 
-def parse(text: str, family: str, sets: Mapping[str, IpSet] = {}, legacy: bool = False) -> Ruleset:
+def parse(text: str, family: str, sets: Optional[Mapping[str, IpSet]] = None, legacy: bool = False) -> Ruleset:
     """A Ruleset from what `iptables-save` printed; `family` is `ip` or `ip6`, `sets` what `parse_sets` read.
 
     With `legacy` the names of the tables say that they are those of iptables-legacy, beside which a host may have tables
     of the same names in nftables. Raises ValueError with the line that iptables-save does not print.
     """
     used = set(_SET_NAME.findall(text))
-    ruleset = Ruleset({}, {}, dict(nft_sets({name: known for name, known in sets.items() if name in used})), {})
+    ruleset = Ruleset({}, {}, dict(nft_sets({name: known for name, known in (sets or {}).items() if name in used})), {})
     table: Optional[str] = None
     chains: Dict[str, Chain] = {}
     for line in _lines(text):

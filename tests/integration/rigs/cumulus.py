@@ -56,8 +56,8 @@ DEFAULT_FILES = {"00control_plane.rules": CONTROL_PLANE, "99control_plane_catch_
 OPERATOR_FILES = {**DEFAULT_FILES, "50_operator.rules": _OPERATOR}
 
 
-def install(host: Host, files: Mapping[str, str] = OPERATOR_FILES, release: str = "5.4.0") -> None:
-    """A switch port instead of eth0, the stand-in in the path, and these policy files, installed."""
+def install(host: Host, files: Optional[Mapping[str, str]] = None, release: str = "5.4.0") -> None:
+    """A switch port instead of eth0, the stand-in in the path, and these policy files, installed: else OPERATOR_FILES."""
     commands = ["ip link set dev eth0 down", "ip link set dev eth0 name swp1", "ip link set dev swp1 up"]
     if host.ipv6:
         commands.append("ip addr add %s/64 dev swp1 nodad" % host.ipv6)
@@ -65,7 +65,7 @@ def install(host: Host, files: Mapping[str, str] = OPERATOR_FILES, release: str 
     provide(host, "cl-acltool", "cl_acltool.py")
     host.write("/etc/lsb-release", 'DISTRIB_ID="Cumulus Linux"\nDISTRIB_RELEASE=%s\n' % release)
     host.write(CONFIGURATION, MASTER)
-    for name, text in files.items():
+    for name, text in (OPERATOR_FILES if files is None else files).items():
         host.write("%s/%s" % (POLICY, name), text)
     load(host)
 
@@ -142,10 +142,10 @@ WHITELIST_FILES = {
 }
 
 
-def install_nvue(host: Host, release: str = "5.9.1", files: Mapping[str, str] = WHITELIST_FILES) -> None:
-    """A switch where NVUE is in charge."""
+def install_nvue(host: Host, release: str = "5.9.1", files: Optional[Mapping[str, str]] = None) -> None:
+    """A switch where NVUE is in charge, with these policy files, else WHITELIST_FILES."""
     host.write("/etc/nvue.d/startup.yaml", "")
-    install(host, files, release)
+    install(host, WHITELIST_FILES if files is None else files, release)
     provide(host, "nv", "nv.py")
 
 

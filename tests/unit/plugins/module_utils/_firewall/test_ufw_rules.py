@@ -130,7 +130,7 @@ NUMBERS = st.lists(st.tuples(st.integers(1, 400), st.integers(0, 20)).map(lambda
 @st.composite
 def rules(draw):
     ports = {}
-    for _ in range(draw(st.integers(1, 5))):
+    for _rule in range(draw(st.integers(1, 5))):
         family = draw(st.sampled_from(BOTH))
         sources = intervals.merged(draw(st.one_of(st.just([]), NUMBERS)))
         protocol = draw(st.sampled_from(("tcp", "udp", "ip")))
