@@ -645,7 +645,7 @@ def parse(text: str, family: str, sets: Optional[Mapping[str, IpSet]] = None, le
             if table is None or rule.chain not in chains:
                 raise ValueError("%r stands outside of a table or chain" % line)
             key = chains[rule.chain].key
-            exprs = expressions(rule, IPV6 if family == "ip6" else IPV4, chains, sets)
+            exprs = expressions(rule, IPV6 if family == "ip6" else IPV4, chains, sets or {})
             rules = ruleset.rules[key]
             rules.append(NftRule(key, len(rules) + 1, rule.comment, exprs, _COUNTERS.sub("", line)))
     return ruleset
