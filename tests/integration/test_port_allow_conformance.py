@@ -28,7 +28,7 @@ BOTH_AND_EACH = pytest.mark.parametrize(
 
 
 def _on_its_hosts(rig: Rig) -> Any:
-    marks = [pytest.mark.machines, pytest.mark.slow] if rig.machines else []
+    marks = [pytest.mark.machines] * rig.machines + [pytest.mark.slow] * (not rig.quick)
     return pytest.param(rig, id=rig.name or rig.backend, marks=marks)
 
 

@@ -13,6 +13,9 @@ import pytest
 from tests.integration.rigs import Rig, Scene, cumulus, unchanged
 from tests.lab.sandbox import Host, Lab
 
+# Together they take too long for the quick tests, which have the same backbone in nftables.
+pytestmark = pytest.mark.slow
+
 OWN_FILE = cumulus.POLICY + "/02_netports.rules"
 EVERYBODY_DROPS = """[iptables]
 -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT

@@ -15,6 +15,9 @@ from tests.integration.rigs import Scene, texts, unchanged
 from tests.integration.rigs.iptables import ICMP, IptablesLegacyRig
 from tests.lab.sandbox import Host, Lab
 
+# Together they take too long for the quick tests, which have the same backbone in nftables.
+pytestmark = pytest.mark.slow
+
 SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
 LO = "-A INPUT -i lo -j ACCEPT"
 ANSWERS = "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"

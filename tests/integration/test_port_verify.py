@@ -299,6 +299,7 @@ def test_check_mode_is_the_same_run(served: RoleHost) -> None:
     assert verdicts(verify(served.host, "--check")) == ALL_OK
 
 
+@pytest.mark.slow
 def test_loop_delegation_and_async(served: RoleHost) -> None:
     arguments = {"listeners": "{{ [item] }}"}
     task = {"netports.core.port_verify": arguments, "loop": SERVED, "delegate_to": served.host.name}
@@ -325,6 +326,7 @@ def test_an_owner_of_wild_name_is_told_right(host: Host) -> None:
     assert verdicts(verify(host, listeners=[WEB])) == {"web": "wrong_owner"}
 
 
+@pytest.mark.slow
 def test_a_kernel_socket_has_no_owner_and_needs_none(host: Host) -> None:
     vxlan = {"name": "vxlan", "protocol": "udp", "port": 8472, "process": ["kernel"]}
     RoleHost(host, [vxlan]).start()
@@ -335,6 +337,7 @@ def test_a_kernel_socket_has_no_owner_and_needs_none(host: Host) -> None:
     assert verdicts(verify(host, listeners=[vxlan], gather="raw")) == {"vxlan": "unverifiable"}
 
 
+@pytest.mark.slow
 def test_a_socket_of_a_device(host: Host) -> None:
     bound = dict(WEB, device="mgmt", family="ipv4")
     RoleHost(host, [bound]).start()

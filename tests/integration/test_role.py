@@ -69,6 +69,7 @@ def test_a_role_opens_and_verifies(lab: Lab, families: Tuple[str, ...]) -> None:
     assert verdicts == dict.fromkeys((one["name"] for one in scene.served.listeners), "ok")
 
 
+@pytest.mark.slow
 def test_check_mode_is_exact_and_a_second_run_changes_nothing(lab: Lab) -> None:
     scene = Scene(lab)
     before = scene.state()

@@ -27,6 +27,7 @@ class Rig(abc.ABC):
     backend: str  # of port_allow
     name: str = ""  # where one backend has several rigs
     machines = False  # whether it needs hosts with systemd
+    quick = False  # whether the quick tests run on it
     family_by_family = False  # whether a run that is killed may have changed one family and not yet the other
     left_when_killed: Sequence[str] = ()  # files that a daemon wrote for a run that was killed, and that nobody misses
     watched: Sequence[str] = ("/etc",)  # the directories with what port_allow may change

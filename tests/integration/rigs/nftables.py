@@ -10,6 +10,7 @@ from tests.lab.sandbox import Host
 
 class NftablesRig(Rig):
     backend = "nftables"
+    quick = True
 
     def install(self, host: Host) -> None:
         firewall.install(host)
