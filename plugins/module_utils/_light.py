@@ -11,8 +11,6 @@ for the type checker alone.
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 __all__ = ["TYPE_CHECKING", "NamedTuple", "socket"]
 
 TYPE_CHECKING = False  # type checkers know it by its name
@@ -22,10 +20,12 @@ if TYPE_CHECKING:
     from typing import Any, Dict, NamedTuple, Tuple
 else:
     try:
-        # CPython's own part, under the same names; what it lacks (makefile, create_connection) is of no use to netlink.
+        # CPython's own parts, under the same names; what they lack (makefile, create_connection) is of no use to netlink.
         import _socket as socket
+        from _operator import itemgetter
     except ImportError:
         import socket
+        from operator import itemgetter
 
     class _Record(tuple):
         """What named tuples have that is used here."""

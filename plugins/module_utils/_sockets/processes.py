@@ -12,7 +12,6 @@ import os
 
 from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple
 from ansible_collections.netports.core.plugins.module_utils._socket_table import Owner
-from ansible_collections.netports.core.plugins.module_utils._sockets import names
 
 if TYPE_CHECKING:
     from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
@@ -166,6 +165,8 @@ def owner(pid: str, expected: Sequence[str] = ()) -> Owner:
     name = comm(pid)
     if name in expected:
         return Owner(int(pid), name, (), COMM)
+    from ansible_collections.netports.core.plugins.module_utils._sockets import names
+
     title = _file(pid, "cmdline").split("\0", 1)[0]
     try:
         program = _text(os.readlink(b"/proc/%s/exe" % pid.encode())).rsplit("/", 1)[-1]
