@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
-from ansible_collections.netports.core.plugins.module_utils._run import Effects
+from ansible_collections.netports.core.plugins.module_utils._run import Effects, FileChange
 
 
 class Request(NamedTuple):
@@ -45,6 +44,21 @@ class Plan(NamedTuple):
     commands: Tuple[str, ...] = ()
 
 
+class FilesPlan(NamedTuple):
+    """What a request comes to in the files for the next boot; `before` and `after` are lines for people."""
+
+    changes: Tuple[FileChange, ...]
+    before: Tuple[str, ...]
+    after: Tuple[str, ...]
+    warnings: Tuple[str, ...] = ()
+    notes: Tuple[str, ...] = ()
+
+
+def unchanged(warning: str, details: Any = None) -> Plan:
+    """For a host that there is nothing to do on, since this firewall filters nothing there."""
+    return Plan(False, False, (), "", "", False, (warning,), (), details)
+
+
 class StaleError(Exception):
     """Somebody else changed the firewall between plan and apply; nothing was changed, and a new plan may succeed."""
 
@@ -73,10 +87,3 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         """What would refuse this connection after the plan, if it is admitted now; else None."""
-
-    @abc.abstractmethod
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        """By name of listener: does this host admit new connections to it, whoever made the rules? Changes nothing.
-
-        Listeners that need not be admitted are left out. Without `source` a client may come from anywhere.
-        """

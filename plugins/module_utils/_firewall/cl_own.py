@@ -18,7 +18,6 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.intervals 
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, ChainKey, NftRule, Ruleset
 
-_SLOTS = 15
 _SOURCES = 20
 _HEADER = """# Made by port_allow of the Ansible collection netports.core, which replaces this file as a whole.
 # Rules of your own belong in a file of your own.
@@ -67,28 +66,13 @@ class Entry(NamedTuple):
         return "%s -m comment --comment %s%s -j ACCEPT" % (" ".join(words), MARK, self.label)
 
 
-def chunks(ports: Intervals) -> Iterator[Intervals]:
-    """The ports in as many parts as one line can have."""
-    part: List[Interval] = []
-    taken = 0
-    for low, high in ports:
-        slots = 1 if low == high else 2
-        if taken + slots > _SLOTS:
-            yield tuple(part)
-            part, taken = [], 0
-        part.append((low, high))
-        taken += slots
-    if part:
-        yield tuple(part)
-
-
 def entries_of(rule: Rule, devices: Sequence[str] = ()) -> Iterator[Entry]:
     """The lines of a rule of one family: for all interfaces, and for each of `devices`."""
     parts: List[Intervals]
     if rule.protocol == "ip":
         parts = [((number, number),) for low, high in rule.ports for number in range(low, high + 1)]
     else:
-        parts = list(chunks(rule.ports))
+        parts = list(intervals.portions(rule.ports))
     for device in ("", *devices):
         for part in parts:
             yield Entry(rule.label, rule.family, rule.protocol, part, rule.sources, device)

@@ -24,19 +24,17 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     cl_policy,
     cl_release,
     cl_switch,
-    observed,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, unchanged
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_own import Entry
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_switch import Needs, Switch
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
-    Admission,
+    NOTHING_FILTERS,
     Connection,
     FirewallError,
     Rule,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects, FileChange, RunError
 
 # Where a set of files stands that is rehearsed, or installed and not kept.
@@ -67,7 +65,7 @@ class CumulusAcl(Backend):
         needs = Needs(switch, switch.policy(), cl_policy.OWN_FILE)
         had, saved = cl_switch.running(switch.inputs), _own_file(switch)
         if request.rules and not needs.enforcing(request.rules):
-            return _idle()
+            return unchanged(NOTHING_FILTERS)
         rules = tuple(needs.split(request.rules, cl_own.rules_of(_both(had, saved, request.label))))
         entries = cl_own.merged(entry for rule in rules for entry in _entries(rule, needs))
         if _is_for_nvue(had, saved, request, entries) and cl_release.nvue_in_charge(self.effects):
@@ -147,9 +145,6 @@ class CumulusAcl(Backend):
         details: _Details = plan.details
         return answers.cut(details.switch.kernel, details.after, connection)
 
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return answers.admissions(observed.read(self.effects), listeners, source)
-
 
 def _own_file(switch: Switch) -> Labels:
     """What our file has, by label. Raises FirewallError for what somebody else wrote to it."""
@@ -193,11 +188,6 @@ def _details(switch: Switch, had: Labels, saved: Labels, kept: Labels, runs: Lab
         install=runs != had,
         kept=runs == kept,
     )
-
-
-def _idle() -> Plan:
-    warning = "nothing on this host filters incoming traffic; no port needed opening"
-    return Plan(False, False, (), "", "", False, (warning,), (), None)
 
 
 def _is_for_nvue(had: Labels, saved: Labels, request: Request, entries: Tuple[Entry, ...]) -> bool:

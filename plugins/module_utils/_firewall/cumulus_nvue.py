@@ -20,15 +20,13 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     cl_policy,
     cl_release,
     cl_switch,
-    observed,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, unchanged
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_own import Entry
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_policy import Line
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_switch import Needs, Switch
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, Connection, FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, RunError
 
 _APPLY = "nv config apply -y"
@@ -54,8 +52,7 @@ class CumulusNvue(Backend):
         needs = Needs(switch, policy, cl_policy.NVUE_FILE)
         had = cl_nvue.entries(configuration)
         if request.rules and not needs.enforcing(request.rules):
-            warning = "nothing on this host filters incoming traffic; no port needed opening"
-            return Plan(False, False, (), "", "", False, (warning,), (), None)
+            return unchanged(NOTHING_FILTERS)
         rules = tuple(needs.split(request.rules, cl_own.rules_of(had.get(request.label, ()))))
         halves = (rule._replace(family=family) for rule in rules for family in rule.families)
         entries = cl_own.merged(entry for half in halves for entry in cl_own.entries_of(half))
@@ -178,9 +175,6 @@ class CumulusNvue(Backend):
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         details: _Details = plan.details
         return answers.cut(details.kernel, details.after, connection)
-
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return answers.admissions(observed.read(self.effects), listeners, source)
 
 
 def _is_ours(line: Line) -> bool:

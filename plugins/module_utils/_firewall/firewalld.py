@@ -18,7 +18,6 @@ from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
-    answers,
     fwd_files,
     fwd_model,
     fwd_plan,
@@ -31,9 +30,8 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.base impor
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Bus, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_files import Permanent
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, ChainKey, NftRule, Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange, RunError
 
 # Gone at boot, as what it tells of is.
@@ -276,9 +274,6 @@ class Firewalld(Backend):
                 return True
         return False
 
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return answers.admissions(observed.read(self.effects), listeners, source)
-
     def _warnings(self, request: Request, wish: fwd_plan.Wish, host: _Host, runtime: Optional[fwd_plan.Runtime]) -> Iterator[str]:
         if request.rules and not host.running and not host.starts:
             yield "firewalld is neither running nor enabled: it filters nothing, and no port was opened"
@@ -292,7 +287,7 @@ class Firewalld(Backend):
                 "admitted after `firewall-cmd --reload`, which also drops what was added at run time alone" % len(group.sources)
             )
         if runtime is not None and request.rules:
-            ruleset = _with_rules(observed.read(self.effects), wish.zones, request.rules)
+            ruleset = _with_rules(observed.of(self), wish.zones, request.rules)
             if ruleset is not None:
                 yield from nft_plan.warnings(ruleset, request.rules)
 

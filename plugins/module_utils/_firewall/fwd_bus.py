@@ -26,6 +26,8 @@ _ZONE = _NAME + ".zone"
 _IPSET = _NAME + ".ipset"
 _CONFIG = _NAME + ".config"
 START_TIMEOUT = 20.0
+# The states of a unit that runs, or soon will.
+ALIVE = ("active", "activating", "reloading")
 # A rich rule takes the daemon some 10 ms, and there may be hundreds.
 _CALL_TIMEOUT = 100
 _UNKNOWN = ("INVALID_SERVICE", "INVALID_IPSET")
@@ -148,7 +150,7 @@ class Bus:
                 return True
             if not _absent(answer):
                 raise FirewallError("cannot ask firewalld over D-Bus: %s" % _said(answer))
-            if self.unit()[0] not in ("active", "activating", "reloading"):
+            if self.unit()[0] not in ALIVE:
                 return False
             if time.monotonic() > deadline:
                 raise FirewallError("firewalld has been starting for %d s and does not answer on D-Bus" % START_TIMEOUT)

@@ -152,3 +152,18 @@ def number_text(interval: Interval) -> str:
     """`5678` or `30001-65535`."""
     low, high = interval
     return str(low) if low == high else "%d-%d" % (low, high)
+
+
+def portions(ports: Intervals, slots: int = 15) -> Iterator[Intervals]:
+    """The ports in as many parts as the match multiport of iptables can have; a range takes two of its slots."""
+    part: List[Interval] = []
+    used = 0
+    for low, high in ports:
+        cost = 1 if low == high else 2
+        if used + cost > slots:
+            yield tuple(part)
+            part, used = [], 0
+        part.append((low, high))
+        used += cost
+    if part:
+        yield tuple(part)

@@ -20,7 +20,7 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optiona
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_plan, ipt_ruleset, nft_ruleset
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Request
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import FilesPlan, Request
 from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import PROGRAMS, Edits, TableEdits
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, ChainKey, Ruleset
@@ -74,14 +74,6 @@ _ENABLED = (
     "/etc/runlevels/*/%s",
     "/etc/rc[2-5].d/S*%s",
 )
-
-
-class FilesPlan(NamedTuple):
-    changes: Tuple[FileChange, ...]
-    before: Tuple[str, ...]
-    after: Tuple[str, ...]
-    warnings: Tuple[str, ...] = ()
-    notes: Tuple[str, ...] = ()
 
 
 class _Saved(NamedTuple):

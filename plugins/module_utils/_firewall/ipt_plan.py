@@ -39,8 +39,6 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.nft_rulese
 )
 
 CHAIN = "netports"
-# Ports of one multiport match; a range counts two.
-_SLOTS = 15
 # As many sources as are worth a set of their own.
 _SET_FROM = 5
 PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
@@ -127,16 +125,7 @@ def chunks(rule: Rule) -> Iterator[Intervals]:
         for low, high in rule.ports:
             yield from (((number, number),) for number in range(low, high + 1))
         return
-    portion: List[Interval] = []
-    used = 0
-    for low, high in rule.ports:
-        cost = 1 if low == high else 2
-        if used + cost > _SLOTS:
-            yield tuple(portion)
-            portion, used = [], 0
-        portion.append((low, high))
-        used += cost
-    yield tuple(portion)
+    yield from intervals.portions(rule.ports)
 
 
 def _atoms(rule: Rule) -> FrozenSet[Atom]:

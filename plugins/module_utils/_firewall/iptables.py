@@ -23,11 +23,10 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     ipt_plan,
     observed,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, FilesPlan, Plan, Request, StaleError
 from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import FAMILY_OF, PROGRAMS, Edits, TableEdits
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError, Rule
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
 
 # For how long to wait for another program that holds the lock of iptables, in seconds.
@@ -50,7 +49,7 @@ class _Details(NamedTuple):
     transactions: Tuple[_Transaction, ...]
     new_sets: Tuple[Rule, ...]
     old_sets: Tuple[str, ...]
-    files: ipt_persist.FilesPlan
+    files: FilesPlan
 
 
 class Iptables(Backend):
@@ -61,17 +60,16 @@ class Iptables(Backend):
     def __init__(self, effects: Effects) -> None:
         super().__init__(effects)
         self._default: Optional[str] = None
-        self._planned = False
 
     def plan(self, request: Request) -> Plan:
-        ruleset = self._read()
+        ruleset = observed.of(self)
         if request.rules:
             _check_one_flavour(ruleset)
         sets, why_none = self._can_use_sets(request.rules)
         edits = ipt_plan.plan(ruleset, request.label, request.rules, request.exclusive, sets)
         transactions = self._transactions(ruleset, edits)
         idle = bool(request.rules) and not edits.enforcing
-        files = ipt_persist.FilesPlan((), (), ())
+        files = FilesPlan((), (), ())
         if request.persist and not idle:
             files = ipt_persist.plan(self.effects, request, edits)
         after = ipt_plan.after(ruleset, edits)
@@ -88,13 +86,6 @@ class Iptables(Backend):
             details=details,
             previous=tuple(ipt_plan.previous(ruleset, request.label, request.exclusive)),
         )
-
-    def _read(self) -> Ruleset:
-        """What filters; for the first plan, what was read to find out who is in charge."""
-        if self._planned or self.seen is None:
-            return observed.read(self.effects)
-        self._planned = True
-        return self.seen
 
     def _can_use_sets(self, rules: Sequence[Rule]) -> Tuple[bool, str]:
         """Are sets of ipset to be had here? Where they would help and are not, also why."""
@@ -211,9 +202,6 @@ class Iptables(Backend):
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         details: _Details = plan.details
         return answers.cut(details.ruleset, ipt_plan.after(details.ruleset, details.edits), connection)
-
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return answers.admissions(observed.read(self.effects), listeners, source)
 
 
 def _check_one_flavour(ruleset: Ruleset) -> None:

@@ -17,7 +17,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_plan, nft_ruleset
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Request
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import FilesPlan, Request
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, ChainKey, Ruleset
@@ -48,14 +48,6 @@ class Boot(NamedTuple):
     path: str
     text: str
     enabled: Optional[bool]
-
-
-class FilesPlan(NamedTuple):
-    changes: Tuple[FileChange, ...]
-    before: Tuple[str, ...]
-    after: Tuple[str, ...]
-    warnings: Tuple[str, ...] = ()
-    notes: Tuple[str, ...] = ()
 
 
 def parse(text: str) -> List[Entry]:

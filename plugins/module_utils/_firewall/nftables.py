@@ -18,10 +18,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     nft_plan,
     nft_ruleset,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection, FirewallError
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, FilesPlan, Plan, Request, StaleError
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import ChainKey, Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
 
 _KNOWN_FLAGS = frozenset(("dormant", "owner", "persist"))
@@ -38,7 +37,7 @@ def local_addresses(effects: Effects, enter: Sequence[str] = ()) -> Dict[str, in
 class _Details(NamedTuple):
     ruleset: Ruleset
     edits: nft_plan.Edits
-    files: nft_persist.FilesPlan
+    files: FilesPlan
 
 
 class Nftables(Backend):
@@ -88,7 +87,7 @@ class Nftables(Backend):
         if request.persist and not idle:
             files = nft_persist.plan(self.effects, self._nft, request, edits, ruleset.local)
         else:
-            files = nft_persist.FilesPlan((), (), ())
+            files = FilesPlan((), (), ())
         after = nft_plan.after(ruleset, edits)
         return Plan(
             changed=bool(edits.delete or edits.insert or files.changes),
@@ -118,9 +117,6 @@ class Nftables(Backend):
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         details: _Details = plan.details
         return answers.cut(details.ruleset, nft_plan.after(details.ruleset, details.edits), connection)
-
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return answers.admissions(self.ruleset(), listeners, source)
 
 
 def _why(answer: Answer) -> str:

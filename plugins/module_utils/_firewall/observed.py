@@ -16,6 +16,7 @@ from typing import Any, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Chain, ChainKey, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables, local_addresses
@@ -72,6 +73,13 @@ def read(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
     if not ruleset.local and any(" -d " in dump.text for dump in dumps):
         ruleset = ruleset._replace(local=local_addresses(effects, enter))
     return ruleset
+
+
+def of(backend: Backend) -> Ruleset:
+    """The same, once for a backend: what was read to find it in charge, where it was."""
+    if backend.seen is None:
+        backend.seen = read(backend.effects)
+    return backend.seen
 
 
 def read_with_addresses(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:

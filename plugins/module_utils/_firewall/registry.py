@@ -152,11 +152,12 @@ def _firewalld_unit(effects: Effects) -> Tuple[bool, bool]:
 
     Until it has loaded its rules, and with the iptables backend, it has no table of its own.
     """
-    systemctl = _run.find_program("systemctl") if os.path.isdir("/run/systemd/system") else None
-    if systemctl is None or _run.find_program("firewall-cmd") is None:
+    if _run.find_program("firewall-cmd") is None:
         return False, False
-    said = effects.query([systemctl, "show", "firewalld.service", "--property=ActiveState,UnitFileState"]).stdout
-    return bool(re.search(r"(?m)^ActiveState=(active|activating|reloading)$", said)), "UnitFileState=enabled" in said
+    from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_bus
+
+    state, boots = fwd_bus.Bus(effects).unit()
+    return state in fwd_bus.ALIVE, boots.startswith("enabled")
 
 
 def _has_direct_rules(effects: Effects) -> bool:
@@ -219,7 +220,7 @@ def notes(backend: Backend, rules: Sequence[Rule]) -> Tuple[str, ...]:
     if not rules:
         return ()
     try:
-        ruleset = backend.seen or observed.read(backend.effects)
+        ruleset = observed.of(backend)
     except (FirewallError, RunError):
         return ()  # the backend has done its work without
     if not any(chain.type == "nat" for chain in ruleset.chains.values()):

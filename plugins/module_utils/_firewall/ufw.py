@@ -38,10 +38,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     ufw_files,
     ufw_rules,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError, unchanged
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
     BOTH,
-    Admission,
     Connection,
     FirewallError,
     Rule,
@@ -50,7 +49,6 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.nft_rulese
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_chains import FamilyEdit, Own
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_files import Block, Settings
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_rules import Entry, Layout
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange, RunError
 
 LOCK = "/run/ufw.lock"
@@ -92,7 +90,6 @@ class Ufw(Backend):
     """ufw where it is switched on; it is never switched on here."""
 
     name = "ufw"
-    _planned = False
 
     def plan(self, request: Request) -> Plan:
         with self.effects.lock(LOCK, fcntl.lockf):
@@ -141,9 +138,6 @@ class Ufw(Backend):
         details: _Details = plan.details
         return answers.cut(details.state.ruleset, details.after, connection)
 
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return answers.admissions(observed.read(self.effects), listeners, source)
-
     def _read(self, request: Request) -> _State:
         defaults, conf = _run.read_text(ufw_files.DEFAULTS), _run.read_text(ufw_files.CONF)
         if defaults is None or conf is None:
@@ -152,15 +146,8 @@ class Ufw(Backend):
         paths = [*ufw_files.USER.values(), *ufw_files.AFTER.values(), *_profile_files(request)]
         files = {path: _run.read_text(path) for path in paths}
         stored = {family: ufw_files.blocks(files[path] or "", family) for family, path in ufw_files.USER.items()}
-        ruleset = self._observed()
+        ruleset = observed.of(self)
         return _State(ufw_files.settings(defaults, conf), files, stored, ruleset, ufw_chains.table(ruleset))
-
-    def _observed(self) -> Ruleset:
-        """What filters; for the first plan, what was read to find out who is in charge."""
-        if self._planned or self.seen is None:
-            self.seen = observed.read(self.effects)
-        self._planned = True
-        return self.seen
 
     def _restore(self, edit: FamilyEdit, script: str, state: _State) -> None:
         program = _restore_program(edit.family, state)
@@ -199,7 +186,7 @@ def _idle(state: _State) -> Plan:
         said = "ufw is switched on (%s), but its rules are not loaded, and nothing was opened. Start it: systemctl start ufw"
     else:
         said = "ufw is switched off (%s), and nothing was opened. Open the ports when it is on: ufw enable"
-    return Plan(False, False, (), "", "", False, (said % ufw_files.CONF,), (), _Details(state, (), (), state.ruleset))
+    return unchanged(said % ufw_files.CONF, _Details(state, (), (), state.ruleset))
 
 
 def _theirs(state: _State, family: str) -> List[Entry]:

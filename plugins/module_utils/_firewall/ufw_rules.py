@@ -30,7 +30,6 @@ _AFTER = {IPV4: "ufw-after-input", IPV6: "ufw6-after-input"}
 # What ufw takes: of a profile's name, of the value of one of its fields, and of ports in one rule, where a range counts twice.
 _NAME_LENGTH = 64
 _FIELD_LENGTH = 1024
-_RULE_PORTS = 15
 _ORDINAL = re.compile(r"\+\d{1,3}$")
 _HASHED = 8
 
@@ -88,21 +87,6 @@ def ports_text(ports: Intervals) -> str:
     return ",".join(str(low) if low == high else "%d:%d" % (low, high) for low, high in ports)
 
 
-def _chunks(ports: Intervals) -> Iterator[Intervals]:
-    """As one rule each can have them."""
-    chunk: List[Interval] = []
-    room = _RULE_PORTS
-    for low, high in ports:
-        slots = 1 if low == high else 2
-        if slots > room:
-            yield tuple(chunk)
-            chunk, room = [], _RULE_PORTS
-        chunk.append((low, high))
-        room -= slots
-    if chunk:
-        yield tuple(chunk)
-
-
 _Pack = Tuple[Tuple[str, Intervals], ...]
 
 
@@ -114,7 +98,7 @@ def _packs(ports: Mapping[str, Intervals]) -> Iterator[_Pack]:
     """As one profile each can have them."""
     pack: _Pack = ()
     for protocol in ("tcp", "udp"):
-        for chunk in _chunks(ports.get(protocol, ())):
+        for chunk in intervals.portions(ports.get(protocol, ())):
             longer = (*pack, (protocol, chunk))
             if pack and len(_pack_text(longer)) > _FIELD_LENGTH:
                 yield pack

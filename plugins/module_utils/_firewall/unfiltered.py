@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Sequence
+from typing import Optional
 
-from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, Admission, Connection
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, unchanged
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, Connection
 
 
 class Unfiltered(Backend):
@@ -27,23 +26,10 @@ class Unfiltered(Backend):
     def plan(self, request: Request) -> Plan:
         if not request.rules:
             return self._other.plan(request)._replace(enforcing=False)
-        return Plan(
-            changed=False,
-            enforcing=False,
-            rules=(),
-            before="",
-            after="",
-            persisted=False,
-            warnings=(NOTHING_FILTERS,),
-            notes=(),
-            details=None,
-        )
+        return unchanged(NOTHING_FILTERS)
 
     def apply(self, plan: Plan) -> None:
         self._other.apply(plan)
 
     def cuts(self, plan: Plan, connection: Connection) -> Optional[str]:
         return self._other.cuts(plan, connection)
-
-    def admissions(self, listeners: Sequence[Listener], source: Optional[str]) -> Dict[str, Admission]:
-        return self._other.admissions(listeners, source)
