@@ -100,8 +100,11 @@ class Scene:
             line = self.server.stdout.readline()
 
     def _forget_fast(self) -> None:
-        # IP protocols have no ports, so that conntrack takes every packet of one peer for the same connection.
-        self.host.sysctl("netfilter/nf_conntrack_generic_timeout", 1)
+        """Keep conntrack from passing a new packet as one of a connection that a test made before the rules changed."""
+        # IP protocols have no ports, so that every packet of one peer is the same connection; the ports that UDP sockets
+        # are given come again by chance.
+        for timeout in ("generic_timeout", "udp_timeout", "udp_timeout_stream"):
+            self.host.sysctl("netfilter/nf_conntrack_" + timeout, 1)
 
     def reboot(self) -> None:
         """Boot the host, or what comes to the same for its firewall."""
@@ -137,11 +140,11 @@ class Scene:
         """Wait until the firewall takes the packets of an IP protocol for new ones again."""
         time.sleep(1.5)
 
-    def reached(self, peer: Optional[Host] = None) -> Set[str]:
+    def reached(self, peer: Optional[Host] = None, seconds: float = 0.4) -> Set[str]:
         """What a peer finds open, in every family of the host: `api`, or `api ipv6` where that is not so for all."""
         answers: Dict[str, List[str]] = {}
         targets = [(one, address) for one in SERVED for address in self.host.addresses]
-        words = (peer or self.peer).probe([_target(one, address) for one, address in targets], 0.4)
+        words = (peer or self.peer).probe([_target(one, address) for one, address in targets], seconds)
         for (one, address), word in zip(targets, words):
             if word == "open":
                 answers.setdefault(one["name"], []).append("ipv6" if ":" in address else "ipv4")

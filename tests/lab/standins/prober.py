@@ -10,7 +10,7 @@ The protocols: tcp; udp; ip (the port is the IP protocol's number); vxlan (udp w
 Prints a JSON list with one word a target:
     open         it answered
     refused      the host said that nothing is there (the packet passed its firewall)
-    filtered     no answer at all within SECONDS; for UDP and IP protocols that may also be a silent owner
+    filtered     no answer at all in SECONDS of waiting; for UDP and IP protocols that may also be a silent owner
     unreachable  no way to the host, or an administrative refusal
 The stand-ins of listener.py answer everything, so that here silence means a firewall. Independent of the
 collection's own code on purpose: it is the judge of it.
@@ -23,7 +23,6 @@ import json
 import selectors
 import socket
 import sys
-import time
 from typing import Dict, List, Tuple
 
 Target = Tuple[str, str, int]
@@ -86,15 +85,19 @@ def probe(targets: List[Target], seconds: float) -> List[str]:
             continue
         event = selectors.EVENT_WRITE if target[0] == "tcp" else selectors.EVENT_READ
         selector.register(waiting[number], event, number)
-    end = time.monotonic() + seconds
-    while waiting and time.monotonic() < end:
-        ready = selector.select(min(REPEAT_AFTER, max(0.0, end - time.monotonic())))
+    # Counted is how long select was told to wait for nothing, not the clock: on a busy machine the clock may run out
+    # while an answer lies there unread.
+    left = seconds
+    while waiting and left > 0:
+        patience = min(REPEAT_AFTER, left)
+        ready = selector.select(patience)
         for key, _events in ready:
             number = key.data
             results[number] = verdict(targets[number], waiting[number])
             selector.unregister(waiting[number])
             waiting.pop(number).close()
         if not ready:
+            left -= patience
             ask_again(targets, waiting)
     for sock in waiting.values():
         sock.close()
