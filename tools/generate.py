@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 import sys
 import textwrap
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple
@@ -276,7 +277,18 @@ def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
         for role in product.roles.values():
             wanted.update(RoleFiles(spec, product, role).files())
     wanted["README.md"] = readme_with_roles(spec)
+    wanted["docs/quick-start.md"] = with_examples((ROOT / "docs" / "quick-start.md").read_text())
     return wanted
+
+
+def with_examples(text: str) -> str:
+    """A document of docs/ with the text of each file that a line like `<!-- examples/kuma.yml -->` names below that line."""
+
+    def shown(found: re.Match[str]) -> str:
+        example = (ROOT / "docs" / found.group("file")).read_text().split("---\n", 1)[1]
+        return "%s```yaml\n%s```\n" % (found.group("line"), example)
+
+    return re.sub(r"(?P<line><!-- (?P<file>examples/\S+) -->\n)(```yaml\n.*?```\n)?", shown, text, flags=re.DOTALL)
 
 
 def readme_with_roles(spec: _spec_model.Spec) -> str:
