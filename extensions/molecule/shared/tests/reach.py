@@ -5,6 +5,8 @@
 
 A target has `address`, `protocol` and `port`. `open`: a TCP connection, or an answer to a datagram. `refused`: the other
 side said no. `filtered`: no answer at all, or that of a firewall that says so.
+A datagram carries the bytes of `question` (hexadecimal), from `from_port`. A target that never answers has `burst`: it is
+sent so many datagrams, and `sent` means that nobody said no. Whether they arrived is for its own kernel to say.
 """
 
 import concurrent.futures
@@ -13,7 +15,20 @@ import json
 import socket
 import sys
 
-PATIENCE = 2.0
+PATIENCE = 1.0
+# How long to listen for a refusal.
+PAUSE = 0.2
+
+
+def burst(sock, question, times):
+    sock.settimeout(PAUSE)
+    for _ in range(times):
+        sock.send(question)
+    try:
+        sock.recv(64)
+    except socket.timeout:  # noqa: UP041
+        return "sent"
+    raise ValueError("what was said to be silent answered")
 
 
 def state(target):
@@ -22,9 +37,15 @@ def state(target):
     with socket.socket(family, kind) as sock:
         sock.settimeout(PATIENCE)
         try:
+            if "from_port" in target:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(("", target["from_port"]))
             sock.connect((target["address"], target["port"]))
             if kind == socket.SOCK_DGRAM:
-                sock.send(b"netports")
+                question = bytes.fromhex(target["question"]) if "question" in target else b"netports"
+                if "burst" in target:
+                    return burst(sock, question, target["burst"])
+                sock.send(question)
                 sock.recv(64)
         except ConnectionRefusedError:
             return "refused"
