@@ -10,7 +10,7 @@ A report is plain data, the very thing that JSON readers get (docs/report.md). `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
@@ -27,6 +27,10 @@ NO_ROLE = "no_role"
 SKIPPED = "skipped"
 HOST_STATES = (OK, FAILED, UNREACHABLE, NOT_RUN, NO_ROLE)
 ROLE_STATES = (OK, FAILED, SKIPPED, NOT_RUN)
+
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_LONGEST_REASON = 500
 
 
 class ListenerResult(TypedDict):
@@ -209,13 +213,13 @@ def summary(hosts: Sequence[HostResult]) -> Summary:
 
 
 def counts(role: RoleResult) -> dict[str, int]:
-    """The listeners of a role by verdict, those alone that there are, in the order of the verdicts."""
-    said = role["verify"]["summary"] if role["verify"] else {}
-    return {verdict: said[verdict] for verdict in _verdict.VERDICTS if said.get(verdict)}
+    """The listeners of a role by verdict."""
+    return role["verify"]["summary"] if role["verify"] else {}
 
 
-def counts_text(role: RoleResult) -> str:
-    return ", ".join("%d %s" % (count, verdict) for verdict, count in counts(role).items())
+def counts_text(said: Mapping[str, int]) -> str:
+    """The counts that are not zero, in the order of the verdicts: `6 ok, 1 absent`."""
+    return ", ".join("%d %s" % (said[verdict], verdict) for verdict in _verdict.VERDICTS if said.get(verdict))
 
 
 def port_label(listener: ListenerResult) -> str:
@@ -241,6 +245,21 @@ def failures(report: Report) -> list[Failure]:
     return sorted(found, key=lambda failure: (_urgency(failure.verdict), natural(failure.host), failure.role))
 
 
+class Group(NamedTuple):
+    """The hosts on which the same is wrong. `failure` is that of the first."""
+
+    failure: Failure
+    hosts: list[str]
+
+
+def grouped(report: Report) -> list[Group]:
+    """All that is wrong, in the order of `failures`, each thing once with its hosts."""
+    groups: dict[Failure, Group] = {}
+    for failure in failures(report):
+        groups.setdefault(failure._replace(host=""), Group(failure, [])).hosts.append(failure.host)
+    return list(groups.values())
+
+
 def _urgency(verdict: str) -> int:
     return _URGENCY.index(verdict) if verdict in _URGENCY else len(_URGENCY)
 
@@ -248,7 +267,7 @@ def _urgency(verdict: str) -> int:
 def _failures_of(host: HostResult) -> list[Failure]:
     found = [failure for role in host["roles"] for failure in _failures_of_role(host["host"], role)]
     if host["state"] == UNREACHABLE or (host["state"] == FAILED and not found):
-        reason = first_line(host["msg"]) or "the run does not tell why"
+        reason = shortened(host["msg"]) or "the run does not tell why"
         return [Failure(host["host"], "", "", "", host["state"], reason), *found]
     return found
 
@@ -256,19 +275,19 @@ def _failures_of(host: HostResult) -> list[Failure]:
 def _failures_of_role(host: str, role: RoleResult) -> Iterator[Failure]:
     allow, verify = role["allow"], role["verify"]
     if allow and allow["failed"]:
-        yield Failure(host, role["role"], "", "", FAILED, first_line(allow["msg"]))
+        yield Failure(host, role["role"], "", "", FAILED, shortened(allow["msg"]))
     if verify is None:
         return
     failing = [listener for listener in verify["listeners"] if listener["failing"]]
     for listener in failing:
         yield Failure(
-            host, role["role"], listener["name"], port_label(listener), listener["verdict"], first_line(listener["reason"])
+            host, role["role"], listener["name"], port_label(listener), listener["verdict"], shortened(listener["reason"])
         )
     strangers = unexpected_failing(verify)
     for line in strangers:
         yield Failure(host, role["role"], "", "", _verdict.UNEXPECTED, line)
     if verify["failed"] and not failing and not strangers:
-        yield Failure(host, role["role"], "", "", FAILED, first_line(verify["msg"]))
+        yield Failure(host, role["role"], "", "", FAILED, shortened(verify["msg"]))
 
 
 def unexpected_failing(verify: VerifyResult) -> list[str]:
@@ -284,9 +303,18 @@ def listeners(report: Report) -> Iterator[tuple[HostResult, RoleResult, Listener
                 yield host, role, listener
 
 
-def first_line(text: str) -> str:
-    """What messages of several lines begin with, blanks made one."""
-    return next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
+def plain(text: str) -> str:
+    """Text of an inventory or a host as one line that no terminal, browser or parser acts upon.
+
+    Control characters, halves of surrogate pairs, what XML forbids, and what turns the direction of writing are replaced.
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a message, in one line."""
+    line = plain(text)
+    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 4].rstrip() + " ..."
 
 
 def natural(name: str) -> list[tuple[int, str]]:
