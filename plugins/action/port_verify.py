@@ -30,6 +30,9 @@ class ActionModule(SpecAction):
     module = "netports.core.port_verify"
     module_for_firewall = "netports.core.port_verify_firewall"
 
+    def asks_host(self, arguments: dict[str, Any]) -> bool:
+        return arguments.get("capture") is None
+
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         gather = arguments.get("gather") or "auto"
         if gather == "raw" or arguments.get("capture") is not None:

@@ -21,6 +21,8 @@ from ansible_collections.netports.core.plugins.module_utils import _spec_options
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 
 if TYPE_CHECKING:
+    from ansible_collections.netports.core.plugins.plugin_utils._host_config import Answer
+    from ansible_collections.netports.core.plugins.plugin_utils._product_config import OnHost
     from ansible_collections.netports.core.plugins.plugin_utils._resolve import Resolution
     from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec
 
@@ -64,6 +66,9 @@ class SpecAction(ActionBase):
             raise AnsibleActionFail(str(problem)) from None
         if warnings:
             result["warnings"] = [*warnings, *result.get("warnings", ())]
+        if not self._task.async_val:
+            # What `failed_when: false` leaves for those who judge later.
+            result["passed"] = not result.get("failed", False) and not result.get("unreachable", False)
         return result
 
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +105,7 @@ class SpecAction(ActionBase):
         if "listeners" in given:
             return {**arguments, "listeners": _as_list(given["listeners"])}, []
         _refuse_number(given.get("version"))
-        resolution = self._resolved(validated(given, _ROLE_ARGUMENTS))
+        resolution = self._resolved(validated(given, _ROLE_ARGUMENTS), self.asks_host(arguments))
         arguments.update(
             role=resolution.role,
             version=resolution.version,
@@ -109,13 +114,42 @@ class SpecAction(ActionBase):
         )
         return arguments, resolution.warnings
 
-    def _resolved(self, params: dict[str, Any]) -> Resolution:
+    def asks_host(self, arguments: dict[str, Any]) -> bool:
+        """Whether the host may be asked for its product's configuration."""
+        return True
+
+    def _on_host(self, product_config: Any) -> OnHost | None:
+        """What the option names on the host; None where it names nothing. Raises Problem."""
+        from ansible_collections.netports.core.plugins.plugin_utils import _product_config
+
+        if not _product_config.asked_of_host(product_config):
+            return None
+        from ansible_collections.netports.core.plugins.plugin_utils import _host_config
+
+        _product_config.check_keys(product_config, "product_config")
+        return _host_config.read(product_config, self._read)
+
+    def _read(self, script: str) -> Answer:
+        """What a script prints on the host that reads there, also in check mode. It may be secret, so it is not logged."""
+        from ansible_collections.netports.core.plugins.plugin_utils._host_config import Answer
+
+        # Connection plugins print with -vvv what a command prints, but for tasks with no_log.
+        context_of_play = self._play_context
+        spoken, context_of_play.no_log = context_of_play.no_log, True
+        try:
+            answer: dict[str, Any] = self._low_level_execute_command(script)
+        finally:
+            context_of_play.no_log = spoken
+        return Answer(answer["rc"], answer["stdout"], answer["stderr"])
+
+    def _resolved(self, params: dict[str, Any], ask_host: bool) -> Resolution:
         from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model
 
         self._directories = [self._loader.path_dwim(directory) for directory in params["spec_dirs"] or ()]
         asked = {name: params[name] for name in ("version", "conditions", "ports", "product_config")}
+        on_host = self._on_host(params["product_config"]) if ask_host else None
         try:
-            return _resolve.resolve(_spec_load.load(self._directories, params["role"]), params["role"], **asked)
+            return _resolve.resolve(_spec_load.load(self._directories, params["role"]), params["role"], **asked, on_host=on_host)
         except _spec_model.SpecError as error:
             raise Problem("", str(error)) from None
 

@@ -61,7 +61,7 @@ def dig(data: Mapping[str, Any], dotted: str, where: str) -> Any:
     for key in dotted.split("."):
         if not isinstance(value, Mapping):
             raise Problem(path, "%r is not a mapping, so it cannot hold %s" % (value, key))
-        path = "%s.%s" % (path, key)
+        path = "%s.%s" % (path, key) if path else key
         value = value.get(key)
         if value is None:
             return None
@@ -84,9 +84,7 @@ def parse_resources(value: Any, where: str) -> list[Resource]:
     for index, item in enumerate(items):
         path = where if len(items) == 1 else "%s[%d]" % (where, index)
         if not isinstance(item, Mapping):
-            raise Problem(
-                path, "%r is not a resource; give the text of the file, such as lookup('file', 'dataplane.yml')" % (item,)
-            )
+            raise Problem(path, "is not a resource; give the text of the file, or dataplane_file for one of the host")
         resource = _resource(item, path)
         if resource is not None:
             resources.append(resource)

@@ -6,23 +6,24 @@
 
 Nothing here knows a product: the keys and variables that count are named by the listeners of the spec.
 A listener is the mapping of its keys as the spec writes them (absent means the default).
+A configuration may hold secrets: a Problem quotes the value of a key that counts, and nothing else of it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _listener
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
-from ansible_collections.netports.core.plugins.plugin_utils import _dataplane, _yaml
+from ansible_collections.netports.core.plugins.plugin_utils import _dataplane, _environment, _yaml
 from ansible_collections.netports.core.plugins.plugin_utils._dataplane import Endpoint, Resource, slug
 
-KEYS = ("config", "env", "dataplane")
+# Each key with a file of the host in it, and the key that has its content instead.
+ON_HOST = {"config_file": "config", "env_file": "env", "unit": "env", "dataplane_file": "dataplane"}
+KEYS = ("config", "env", "dataplane", *ON_HOST)
 
-_ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
 _OFF = ("0", "f", "false", "n", "no", "off")
 _ON = ("1", "t", "true", "y", "yes", "on")
 # Of a resource's endpoints these carry an address of their own; the others follow the resource where they are open to all.
@@ -31,30 +32,69 @@ _ADDRESSED = ("dataplane.inbound", "dataplane.outbound")
 Data = Mapping[str, Any]
 
 
+class File(NamedTuple):
+    """A file of the host."""
+
+    path: str
+    text: str
+
+
+class Unit(NamedTuple):
+    """A systemd unit of the host: what `systemctl show` said, its environment files, and its main process's environment.
+
+    `running` is None where no main process runs, or where it cannot be looked at.
+    """
+
+    name: str
+    shown: str
+    files: Sequence[File] = ()
+    running: str | None = None
+
+
+class OnHost(NamedTuple):
+    """What was read on the host, in the order in which it was asked for."""
+
+    config: File | None = None
+    env: Sequence[File] = ()
+    unit: Unit | None = None
+    dataplane: Sequence[File] = ()
+
+
+class Source(NamedTuple):
+    """Values of one origin; `where` and a key are the path of a value."""
+
+    where: str
+    values: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class ProductConfig:
-    """A product's configuration, its environment, and the resources of a data plane proxy. `where` is its path."""
+    """A product's configuration, its environment, and the resources of a data plane proxy.
 
-    config: Mapping[str, Any]
-    env: Mapping[str, Any]
+    What stands first in `config` and `env` wins. `described` is the path of the resources. `units` are those of `env`
+    that come from the unit; `running` is what its process has.
+    """
+
+    config: Sequence[Source]
+    env: Sequence[Source]
     resources: tuple[Resource, ...]
-    where: str
+    described: str
+    units: Sequence[Source] = ()
+    running: Source | None = None
+    warnings: tuple[str, ...] = ()
 
     def said(self, setting: str | None, variable: str | None) -> tuple[str, Any] | None:
         """(path, value) of a key or of its environment variable, which wins; None where neither is given."""
-        if variable is not None and self.env.get(variable) is not None:
-            return "%s.env.%s" % (self.where, variable), self.env[variable]
-        if setting is not None:
-            value = _dataplane.dig(self.config, setting, self.where + ".config")
-            if value is not None:
-                return "%s.config.%s" % (self.where, setting), value
-        return None
+        found = None if variable is None else _first(self.env, variable)
+        if found is None and setting is not None:
+            found = next((said for source in self.config if (said := _dug(source, setting))), None)
+        return found
 
     def of_kind(self, kind: str) -> ProductConfig:
         """The same with the resources of one kind only. Raises Problem where some are given, but none of that kind."""
         resources = tuple(resource for resource in self.resources if resource.kind == kind)
         if self.resources and not resources:
-            raise Problem(self.where + ".dataplane", "holds no %s, which is what describes this role" % kind)
+            raise Problem(self.described, "holds no %s, which is what describes this role" % kind)
         return replace(self, resources=resources)
 
     def transparent(self) -> bool | None:
@@ -65,22 +105,74 @@ class ProductConfig:
         """The same, with the user's word on the proxies instead of the resources'."""
         return replace(self, resources=tuple(resource._replace(transparent=transparent) for resource in self.resources))
 
+    def outdated(self, variables: Collection[str]) -> str | None:
+        """A warning where the unit's process runs with other values of these variables than the unit would start it with."""
+        if self.running is None:
+            return None
+        declared = {name: said[1] for name in variables if (said := _first(self.units, name))}
+        running = self.running.values
+        differing = sorted(name for name in variables if declared.get(name) != running.get(name))
+        if not differing:
+            return None
+        return "%s: runs with another %s than the unit says, which is what counts here; restart it" % (
+            self.running.where,
+            ", ".join(differing),
+        )
 
-def parse(value: Any, where: str = "product_config") -> ProductConfig:
-    """A ProductConfig from what the user gave. Raises Problem with paths that start with `where`."""
+
+def _first(sources: Sequence[Source], variable: str) -> tuple[str, Any] | None:
+    return next(
+        ((source.where + variable, source.values[variable]) for source in sources if source.values.get(variable) is not None),
+        None,
+    )
+
+
+def _dug(source: Source, setting: str) -> tuple[str, Any] | None:
+    try:
+        value = _dataplane.dig(source.values, setting, "")
+    except Problem as problem:
+        raise Problem(source.where + problem.path, problem.sentence) from None
+    return None if value is None else (source.where + setting, value)
+
+
+def asked_of_host(value: Any) -> bool:
+    """Whether anything in a `product_config` is on the host."""
+    return isinstance(value, Mapping) and any(value.get(key) is not None for key in ON_HOST)
+
+
+def parse(value: Any, where: str = "product_config", on_host: OnHost | None = None) -> ProductConfig:
+    """A ProductConfig from what the user gave and what was read on the host. Raises Problem with paths that start with `where`.
+
+    What the user gave wins over the host.
+    """
     value = {} if value is None else value
+    check_keys(value, where)
+    if on_host is None:
+        for key, instead in ON_HOST.items():
+            if value.get(key) is not None:
+                sentence = "is on the host, and no host is asked here; give what it holds as %s" % instead
+                raise Problem("%s.%s" % (where, key), sentence)
+        on_host = OnHost()
+    config = [Source(where + ".config.", _config(value.get("config"), where + ".config"))]
+    if on_host.config is not None:
+        path = "%s.config_file: %s" % (where, on_host.config.path)
+        config.append(Source(path + ": ", _config(on_host.config.text, path)))
+    env = [Source(where + ".env.", _env(value.get("env"), where + ".env"))]
+    for file in reversed(on_host.env):
+        path = "%s.env_file: %s" % (where, file.path)
+        env.append(Source(path + ": ", _environment.parse_file(file.text, path)))
+    units, running, warnings = _unit(on_host.unit, where + ".unit")
+    resources, described = _resources(value.get("dataplane"), on_host.dataplane, where)
+    return ProductConfig(config, [*env, *units], resources, described, units, running, warnings)
+
+
+def check_keys(value: Any, where: str) -> None:
+    """Raises Problem for anything but a mapping with keys that are known."""
     if not isinstance(value, Mapping):
-        raise Problem(where, "%r is not a mapping with %s" % (value, ", ".join(KEYS)))
+        raise Problem(where, "is not a mapping with %s" % ", ".join(KEYS))
     for key in value:
         if key not in KEYS:
             raise Problem("%s.%s" % (where, key), "is not known here; known are %s" % ", ".join(KEYS))
-    dataplane = value.get("dataplane")
-    return ProductConfig(
-        config=_config(value.get("config"), where + ".config"),
-        env=_env(value.get("env"), where + ".env"),
-        resources=() if dataplane is None else tuple(_dataplane.parse_resources(dataplane, where + ".dataplane")),
-        where=where,
-    )
 
 
 def _config(value: Any, where: str) -> Mapping[str, Any]:
@@ -92,7 +184,7 @@ def _config(value: Any, where: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise Problem(where, "%r is not the text of a configuration file or a mapping; see lookup('file', ...)" % (value,))
+        raise Problem(where, "is neither a YAML mapping nor the text of one; a file of the host is config_file")
     return value
 
 
@@ -100,23 +192,40 @@ def _env(value: Any, where: str) -> Mapping[str, Any]:
     if value is None or isinstance(value, Mapping):
         return value or {}
     if not isinstance(value, str):
-        raise Problem(where, "%r is neither a mapping nor lines of KEY=VALUE" % (value,))
-    env = {}
-    for number, line in enumerate(value.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            match = _ASSIGNMENT.match(line.strip())
-            if not match:
-                raise Problem("%s: line %d" % (where, number), "%r is not KEY=VALUE" % line.strip())
-            env[match.group(1)] = _unquoted(match.group(2))
-    return env
+        raise Problem(where, "is neither a mapping nor lines of KEY=VALUE; a file of the host is env_file")
+    return _environment.parse_file(value, where)
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+def _unit(unit: Unit | None, where: str) -> tuple[list[Source], Source | None, tuple[str, ...]]:
+    """What the unit's process is started with, what it runs with, and warnings."""
+    if unit is None:
+        return [], None, ()
+    where = "%s: %s" % (where, unit.name)
+    shown = _environment.parse_shown(unit.shown)
+    sources = [Source("%s: %s: " % (where, file.path), _environment.parse_units_file(file.text)) for file in reversed(unit.files)]
+    # Files win over what the unit itself says, whichever stands first in it.
+    sources.append(Source(where + ": ", shown.variables))
+    running = None if unit.running is None else Source(where, _environment.parse_running(unit.running))
+    stale = shown.properties.get("NeedDaemonReload") == "yes"
+    warning = "%s: has changed, and systemd goes by what it read before until systemctl daemon-reload" % where
+    return sources, running, (warning,) if stale else ()
+
+
+def _resources(given: Any, files: Sequence[File], where: str) -> tuple[tuple[Resource, ...], str]:
+    """The resources, and the path of the key that they come from."""
+    key = "%s.%s" % (where, "dataplane_file" if given is None and files else "dataplane")
+    texts = [(file.text, "%s: %s" % (key, file.path)) for file in files] if given is None else [(given, key)]
+    return tuple(resource for text, path in texts for resource in _dataplane.parse_resources(text, path)), key
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What it means for a listener
+
+
+def variables(listener: Data) -> set[str]:
+    """The environment variables that count for a listener of the spec."""
+    names = (listener.get(key) for key in ("env", "bind_env", "enabled_env"))
+    return {name.lstrip("!") for name in names if name}
 
 
 def apply(listener: Data, config: ProductConfig) -> list[dict[str, Any]]:
@@ -223,7 +332,7 @@ def _expanded(data: dict[str, Any], expansion: str, config: ProductConfig) -> li
             # Proxies that say nothing of their own share the listener as written; two services never share a port.
             if moved is not None and (addressed or moved not in [other for _endpoint, other in found]):
                 found.append((endpoint, moved))
-    return _named(found, always=addressed, where=config.where + ".dataplane")
+    return _named(found, always=addressed, where=config.described)
 
 
 def _at_endpoint(data: dict[str, Any], endpoint: Endpoint, addressed: bool) -> dict[str, Any] | None:

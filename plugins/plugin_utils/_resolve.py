@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.netports.core.plugins.module_utils import _address, _listener
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _dataplane, _product_config, _versions
-from ansible_collections.netports.core.plugins.plugin_utils._product_config import ProductConfig
+from ansible_collections.netports.core.plugins.plugin_utils._product_config import OnHost, ProductConfig
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Condition, Entry, Product, Role, Spec, SpecError
 
 
@@ -37,12 +37,15 @@ def resolve(
     conditions: Mapping[str, Any] | None = None,
     ports: Mapping[str, Any] | None = None,
     product_config: Mapping[str, Any] | None = None,
+    on_host: OnHost | None = None,
 ) -> Resolution:
-    """The listeners of a role. Raises SpecError, which names the argument and the path inside it."""
+    """The listeners of a role; `on_host` is what `product_config` names there. Raises SpecError, which names the argument
+    and the path inside it.
+    """
     try:
         product, described = _find_role(spec, role)
         selected = _select_version(product, described, version)
-        config = _product_config_for(product, role, product_config)
+        config = _product_config_for(product, role, product_config, on_host)
         holding = _conditions(product, conditions, config)
         config = _agreeing(product, conditions, holding, config)
         written = _written(product, role, _versions.parse_version(selected.version), holding)
@@ -52,7 +55,8 @@ def resolve(
         listeners, displaced = _settled([plain(entry.given) for entry, _data in moved], listeners, ports)
     except Problem as problem:
         raise SpecError(str(problem)) from None
-    warnings = [*([selected.warning] if selected.warning else []), *displaced]
+    outdated = config.outdated({name for entry in written for name in _product_config.variables(entry.given)})
+    warnings = [*filter(None, (selected.warning, *config.warnings, outdated)), *displaced]
     return Resolution(role, product.name, selected.version, holding, listeners, warnings)
 
 
@@ -120,13 +124,13 @@ def _for_role(product: Product, role: Role, selected: _versions.Selected) -> _ve
     )
 
 
-def _product_config_for(product: Product, role: str, value: Any) -> ProductConfig:
-    config = _product_config.parse(value)
+def _product_config_for(product: Product, role: str, value: Any, on_host: OnHost | None) -> ProductConfig:
+    config = _product_config.parse(value, on_host=on_host)
     if not config.resources:
         return config
     expansions = {entry.given.get("expand") for _distance, entry in product.entries(role)} - {None}
     if not expansions:
-        raise Problem("product_config.dataplane", "no listener of %s comes from a Dataplane resource" % role)
+        raise Problem(config.described, "no listener of %s comes from a Dataplane resource" % role)
     kinds = [kind for expansion, kind in _dataplane.KINDS.items() if expansion in expansions]
     return config.of_kind(kinds[0] if kinds else _dataplane.DATAPLANE)
 

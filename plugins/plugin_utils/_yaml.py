@@ -36,21 +36,31 @@ def strict(text: str) -> Any:
 
 
 def documents(text: str, where: str) -> list[Any]:
-    """The non-empty documents of a YAML text that belongs to a product. Raises Problem with the path `where`."""
+    """The non-empty documents of a YAML text that belongs to a product. Raises Problem with the path `where`.
+
+    The text may hold secrets: the Problem tells the line, and nothing that stands there.
+    """
     try:
         # A plain str: libyaml refuses the subclasses that Ansible marks its values with.
         return [document for document in yaml.load_all(str.__str__(text), Loader=_Base) if document is not None]
     except yaml.YAMLError as error:
-        raise _syntax_problem(error, where + ": ") from None
-    except (TypeError, ValueError) as error:
-        # Such as a list as a key, which a template that was not filled in looks like: {{ address }}.
-        raise Problem(where, "cannot be read as YAML: %s" % error) from None
+        raise Problem(_position(error, where + ": "), "is not YAML" + _without_quotations(error)) from None
+    except (TypeError, ValueError):
+        raise Problem(where, "cannot be read as YAML") from None
 
 
-def _syntax_problem(error: yaml.YAMLError, prefix: str = "") -> Problem:
+def _syntax_problem(error: yaml.YAMLError) -> Problem:
+    return Problem(_position(error), "is not YAML: %s" % (getattr(error, "problem", None) or error))
+
+
+def _without_quotations(error: yaml.YAMLError) -> str:
+    problem = getattr(error, "problem", None) or "'"
+    return "" if "'" in problem or '"' in problem else ": %s" % problem
+
+
+def _position(error: yaml.YAMLError, prefix: str = "") -> str:
     mark = getattr(error, "problem_mark", None)
-    path = "%sline %d, column %d" % (prefix, mark.line + 1, mark.column + 1) if mark else prefix.rstrip(": ")
-    return Problem(path, "is not YAML: %s" % (getattr(error, "problem", None) or error))
+    return "%sline %d, column %d" % (prefix, mark.line + 1, mark.column + 1) if mark else prefix.rstrip(": ")
 
 
 class _Builder:

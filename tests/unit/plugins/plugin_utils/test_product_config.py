@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
-from ansible_collections.netports.core.plugins.plugin_utils._product_config import apply, parse
+from ansible_collections.netports.core.plugins.plugin_utils._product_config import ON_HOST, File, OnHost, Unit, apply, parse
 
 API = {
     "name": "api",
@@ -50,17 +50,17 @@ def test_nothing_given_moves_nothing(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("x", "product_config: 'x' is not a mapping with config, env, dataplane"),
+        ("x", "product_config: is not a mapping with config, env, dataplane"),
         ({"konfig": {}}, "product_config.konfig: is not known here; known are config, env, dataplane"),
         ({"config": "a: b: c"}, "product_config.config: line 1, column 5: is not YAML: "),
         (
             {"config": "/etc/toy.yml"},
-            "product_config.config: '/etc/toy.yml' is not the text of a configuration file or a mapping",
+            "product_config.config: is neither a YAML mapping nor the text of one; a file of the host is config_file",
         ),
-        ({"config": [1]}, "product_config.config: [1] is not the text"),
+        ({"config": [1]}, "product_config.config: is neither a YAML mapping nor"),
         ({"config": "a: 1\n---\nb: 2"}, "product_config.config: holds 2 YAML documents; give one"),
-        ({"env": ["A=b"]}, "product_config.env: ['A=b'] is neither a mapping nor lines of KEY=VALUE"),
-        ({"env": "A=b\nnonsense"}, "product_config.env: line 2: 'nonsense' is not KEY=VALUE"),
+        ({"env": ["A=b"]}, "product_config.env: is neither a mapping nor lines of KEY=VALUE"),
+        ({"env": "A=b\nnonsense"}, "product_config.env: line 2: is not KEY=VALUE"),
         ({"dataplane": "type: Mesh"}, "product_config.dataplane: holds no Dataplane"),
     ],
 )
@@ -74,9 +74,10 @@ def test_unknown_keys_of_the_product_are_its_own_business() -> None:
     assert applied(config="store: {type: postgres}\napi: {https: {port: 1}}", env={"OTHER": "x"}) == [{}]
 
 
-def test_an_environment_file_is_read_as_a_shell_writes_it() -> None:
-    env = "# comment\n\nexport TOY_PORT='5001'\n TOY_INTERFACE = \"127.0.0.1\"\r\nTOY_OTHER=\n"
-    assert parse({"env": env}).env == {"TOY_PORT": "5001", "TOY_INTERFACE": "127.0.0.1", "TOY_OTHER": ""}
+def test_lines_of_an_environment_are_read_as_systemd_and_a_shell_write_them() -> None:
+    assert applied(env="# comment\n\nexport TOY_PORT='5001'\n TOY_INTERFACE = \"127.0.0.1\"\r\nTOY_OTHER=\n") == [
+        {"port": 5001, "bind": "loopback", "allow": False}
+    ]
 
 
 # Ports
@@ -295,3 +296,119 @@ def test_moving_keeps_the_listener_that_was_given() -> None:
     listener = dict(API)
     apply(listener, parse({"env": {"TOY_PORT": 1, "TOY_INTERFACE": "127.0.0.1", "TOY_ENABLED": "1"}}))
     assert listener == API
+
+
+# What was read on the host
+
+
+CONFIG_FILE = File("/etc/toy.yml", "api: {http: {port: 5001, enabled: true}}\nstore: {password: hunter2}\n")
+UNIT = Unit("toy.service", "Environment=TOY_PORT=5004 TOY_INTERFACE=::1\n", [File("/etc/a", "TOY_PORT=5005"), File("/b", "X=1")])
+
+
+def read_on_host(on_host: OnHost, **given: Any) -> list[dict[str, Any]]:
+    """The listener that the host's configuration makes of API; `given` are the options beside the files' own."""
+    return apply(API, parse(given, on_host=on_host))
+
+
+@pytest.mark.parametrize(
+    ("on_host", "given", "port"),
+    [
+        (OnHost(config=CONFIG_FILE), {}, 5001),
+        (OnHost(env=[File("/a", "TOY_PORT=5002"), File("/b", "TOY_PORT=5003"), File("/c", "X=")]), {}, 5003),
+        (OnHost(unit=UNIT), {}, 5005),
+        (OnHost(unit=UNIT._replace(files=[])), {}, 5004),
+        # The environment wins over the configuration, wherever both come from, and what is given over what is read.
+        (OnHost(config=CONFIG_FILE, unit=UNIT), {}, 5005),
+        (OnHost(env=[File("/a", "TOY_PORT=5002")], unit=UNIT), {}, 5002),
+        (OnHost(unit=UNIT), {"config": {"api": {"http": {"port": 5010}}}}, 5005),
+        (OnHost(config=CONFIG_FILE), {"config": "api: {http: {port: 5010}}"}, 5010),
+        (OnHost(config=CONFIG_FILE, unit=UNIT), {"env": {"TOY_PORT": 5011}}, 5011),
+        # Key by key: what one leaves open the other may say.
+        (OnHost(config=CONFIG_FILE), {"config": "api: {http: {interface: '::'}}"}, 5001),
+    ],
+)
+def test_whose_word_counts(on_host: OnHost, given: dict[str, Any], port: int) -> None:
+    assert [one["port"] for one in read_on_host(on_host, **given)] == [port]
+
+
+@pytest.mark.parametrize("key", ON_HOST)
+def test_what_is_on_the_host_is_refused_where_no_host_is_asked(key: str) -> None:
+    with pytest.raises(Problem, match=r"^product_config\.%s: is on the host, and no host is asked here; give " % key):
+        parse({key: "/etc/toy"})
+
+
+@pytest.mark.parametrize(
+    ("on_host", "message"),
+    [
+        (
+            OnHost(config=File("/etc/toy.yml", "api: {http: {port: 70000}}\npassword: hunter2")),
+            "product_config.config_file: /etc/toy.yml: api.http.port: 70000 is not a port (1-65535)",
+        ),
+        (
+            OnHost(config=File("/etc/toy.yml", "api: 5\npassword: hunter2")),
+            "product_config.config_file: /etc/toy.yml: api: 5 is not a mapping, so it cannot hold http",
+        ),
+        (
+            OnHost(config=File("/etc/toy.yml", "password: hunter2: x")),
+            "product_config.config_file: /etc/toy.yml: line 1, column 18: is not YAML: mapping values are not allowed",
+        ),
+        (OnHost(config=File("/etc/toy.yml", "hunter2")), "product_config.config_file: /etc/toy.yml: is neither a YAML mapping"),
+        (OnHost(env=[File("/etc/toy", "A=b\nhunter2")]), "product_config.env_file: /etc/toy: line 2: is not KEY=VALUE"),
+        (OnHost(env=[File("/etc/toy", "TOY_PORT=x")]), "product_config.env_file: /etc/toy: TOY_PORT: 'x' is not a port"),
+        (
+            OnHost(unit=UNIT._replace(files=[File("/etc/a", "TOY_INTERFACE=eth0")])),
+            "product_config.unit: toy.service: /etc/a: TOY_INTERFACE: 'eth0' is not an IP address",
+        ),
+        (
+            OnHost(unit=UNIT._replace(shown="Environment=TOY_PORT=hello", files=[])),
+            "product_config.unit: toy.service: TOY_PORT: 'hello' is not a port",
+        ),
+        (
+            OnHost(dataplane=[File("/etc/dp.yml", "hunter2")]),
+            "product_config.dataplane_file: /etc/dp.yml: is not a resource",
+        ),
+        (
+            OnHost(dataplane=[File("/etc/dp.yml", "type: Dataplane\nnetworking: {inbound: [{port: 0}]}")]),
+            "product_config.dataplane_file: /etc/dp.yml.networking.inbound[0].port: 0 is not a port",
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_file_and_no_other_value(on_host: OnHost, message: str) -> None:
+    with pytest.raises(Problem) as caught:
+        for listener in (API, {**API, "expand": "dataplane.inbound"}):
+            apply(listener, parse({}, on_host=on_host))
+    assert str(caught.value).startswith(message) and "hunter2" not in str(caught.value)
+
+
+def test_resources_that_are_given_stand_for_those_of_the_host() -> None:
+    on_host = OnHost(dataplane=[File("/a", "type: Dataplane\nnetworking: {address: 10.0.0.1}"), File("/b", "type: ZoneEgress")])
+    assert [resource.kind for resource in parse({}, on_host=on_host).resources] == ["Dataplane", "ZoneEgress"]
+    assert [resource.kind for resource in parse({"dataplane": {"type": "ZoneIngress"}}, on_host=on_host).resources] == [
+        "ZoneIngress"
+    ]
+
+
+NAMES = ["TOY_PORT", "TOY_INTERFACE", "TOY_ENABLED"]
+
+
+@pytest.mark.parametrize(
+    ("running", "differing"),
+    [
+        (None, None),
+        ("PATH=/bin\nTOY_PORT=5005\nTOY_INTERFACE=::1\n", None),
+        ("TOY_PORT=5005\nTOY_INTERFACE=::1\nTOY_ENABLED=no\n", "TOY_ENABLED"),
+        ("TOY_PORT=5006\n", "TOY_INTERFACE, TOY_PORT"),
+    ],
+)
+def test_a_process_that_was_started_with_other_values_is_told_of(running: str | None, differing: str | None) -> None:
+    warning = parse({}, on_host=OnHost(unit=UNIT._replace(running=running))).outdated(NAMES)
+    assert warning == (
+        differing
+        and "product_config.unit: toy.service: runs with another %s than the unit says, which is what counts here; restart it"
+        % differing
+    )
+
+
+def test_a_unit_that_systemd_has_to_read_again_is_told_of() -> None:
+    (warning,) = parse({}, on_host=OnHost(unit=Unit("toy.service", "NeedDaemonReload=yes\n"))).warnings
+    assert warning.startswith("product_config.unit: toy.service: has changed")

@@ -94,11 +94,23 @@ def test_a_products_own_yaml_is_read_as_the_product_reads_it() -> None:
     [
         ("a: 1\nb: c: d", "config: line 2, column 5: is not YAML: mapping values are not allowed"),
         ("a: {{ address }}", "config: line 1, column 5: is not YAML: found unhashable key"),
-        ("a: 2020-99-99", "config: cannot be read as YAML: month must be in 1..12"),
-        ("a: \x07", "config: is not YAML: "),
+        ("a: 2020-99-99", "config: cannot be read as YAML"),
+        ("a: \x07", "config: is not YAML"),
+        ("a: \ud800", "config: "),
     ],
 )
 def test_a_products_broken_yaml_is_an_error(text: str, message: str) -> None:
     with pytest.raises(Problem) as caught:
         _yaml.documents(text, "config")
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a: !hunter2 b", "a: *hunter2", "a: &hunter2 b\nc: &hunter2 d", "a: 'hunter2", "a: hunter2: b", "hunter2", "%hunter2\n"],
+)
+def test_what_is_wrong_with_a_products_yaml_is_told_without_quoting_it(line: str) -> None:
+    try:
+        _yaml.documents("before: 1\n" + line, "config")
+    except Problem as problem:
+        assert "hunter2" not in str(problem) and str(problem).startswith("config: line ")
