@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the role directories and the generated tables of the documentation from the port spec.
+"""Write the role directories, the playbooks and the generated tables of the documentation from the port spec.
 
     tools/generate.py          write what differs, remove what no role needs any more
     tools/generate.py --lint   write nothing; exit 1 and name the files that differ
@@ -24,9 +24,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".venv" / "collections"
 if not COLLECTIONS.is_dir():
     sys.exit("tools/generate.py: run `make setup` first; it links this checkout as the collection netports.core")
-sys.path.insert(0, str(COLLECTIONS))
+sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: E402
+from tools import playbook_files  # noqa: E402
 
 REPOSITORY = yaml.safe_load((ROOT / "galaxy.yml").read_text())["repository"]
 MARK = "DO NOT EDIT: written by tools/generate.py from the port spec"
@@ -276,6 +277,9 @@ def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
     for product in spec.products.values():
         for role in product.roles.values():
             wanted.update(RoleFiles(spec, product, role).files())
+    defaults = {variable.name: variable.default for variable in variables("")}
+    options = playbook_files.Options(SPEC_OPTIONS, ALLOW_OPTIONS, VERIFY_OPTIONS, defaults)
+    wanted.update(playbook_files.files(options, yaml_text, YAML_HEAD))
     wanted["README.md"] = readme_with_roles(spec)
     wanted["docs/quick-start.md"] = with_examples((ROOT / "docs" / "quick-start.md").read_text())
     return wanted

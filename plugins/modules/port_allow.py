@@ -264,6 +264,11 @@ notes:
   returned: success
   type: list
   elements: str
+passed:
+  description:
+    - Whether it did not fail. Unlike C(failed) it says so with C(failed_when=false) too, for tasks that judge later.
+  returned: always, but for errors
+  type: bool
 role:
   description: The role that was resolved.
   returned: when O(role) is given

@@ -124,6 +124,11 @@ waited:
   description: Seconds for which it waited.
   returned: always
   type: float
+passed:
+  description:
+    - Whether it did not fail. Unlike C(failed) it says so with C(failed_when=false) too, for tasks that judge later.
+  returned: always, but for errors
+  type: bool
 role:
   description: The role that was resolved.
   returned: when O(role) is given

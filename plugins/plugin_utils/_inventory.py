@@ -66,7 +66,7 @@ def _described(hostvars: Any, name: str) -> Host | Found:
     facts = raw.get("ansible_facts") or {}
     try:
         addresses, ansible_host, connection = (
-            _value(hostvars, name, raw, key) for key in (ADDRESSES, "ansible_host", "ansible_connection")
+            value(hostvars, name, raw, key) for key in (ADDRESSES, "ansible_host", "ansible_connection")
         )
     except ValueError as error:
         return Found((), str(error))
@@ -79,18 +79,18 @@ def _described(hostvars: Any, name: str) -> Host | Found:
     )
 
 
-def _value(hostvars: Any, name: str, raw: Mapping[str, Any], key: str) -> Any:
+def value(hostvars: Any, name: str, raw: Mapping[str, Any], key: str) -> Any:
     """A variable of a host, templated only where it has to be: that is most of what reading an inventory costs."""
-    value = raw.get(key)
-    if not _is_template(value):
-        return value
+    found = raw.get(key)
+    if not _is_template(found):
+        return found
     try:
-        value = hostvars[name][key]
+        found = hostvars[name][key]
     except AnsibleError as error:
         raise ValueError("%s: %s" % (key, error)) from None
-    if _is_template(value):  # ansible-core before 2.19 hands back what it cannot resolve
-        raise ValueError("%s: %r uses variables that the host does not have" % (key, value))
-    return value
+    if _is_template(found):  # ansible-core before 2.19 hands back what it cannot resolve
+        raise ValueError("%s: %r uses variables that the host does not have" % (key, found))
+    return found
 
 
 def _is_template(value: Any) -> bool:
