@@ -260,6 +260,16 @@ def grouped(report: Report) -> list[Group]:
     return list(groups.values())
 
 
+def unverified(report: Report) -> list[Group]:
+    """What could not be told, each thing once with its hosts, what is so on the most hosts first."""
+    groups: dict[Failure, Group] = {}
+    for host, role, listener in listeners(report):
+        if listener["verdict"] == _verdict.UNVERIFIABLE:
+            what = _of_listener("", role, listener)
+            groups.setdefault(what, Group(what, [])).hosts.append(host["host"])
+    return sorted(groups.values(), key=lambda group: -len(group.hosts))
+
+
 def _urgency(verdict: str) -> int:
     return _URGENCY.index(verdict) if verdict in _URGENCY else len(_URGENCY)
 
@@ -280,14 +290,17 @@ def _failures_of_role(host: str, role: RoleResult) -> Iterator[Failure]:
         return
     failing = [listener for listener in verify["listeners"] if listener["failing"]]
     for listener in failing:
-        yield Failure(
-            host, role["role"], listener["name"], port_label(listener), listener["verdict"], shortened(listener["reason"])
-        )
+        yield _of_listener(host, role, listener)
     strangers = unexpected_failing(verify)
     for line in strangers:
         yield Failure(host, role["role"], "", "", _verdict.UNEXPECTED, line)
     if verify["failed"] and not failing and not strangers:
         yield Failure(host, role["role"], "", "", FAILED, shortened(verify["msg"]))
+
+
+def _of_listener(host: str, role: RoleResult, listener: ListenerResult) -> Failure:
+    reason = shortened(listener["reason"])
+    return Failure(host, role["role"], listener["name"], port_label(listener), listener["verdict"], reason)
 
 
 def unexpected_failing(verify: VerifyResult) -> list[str]:

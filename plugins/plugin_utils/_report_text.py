@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, zip_longest
 
-from ansible_collections.netports.core.plugins.module_utils import _verdict
 from ansible_collections.netports.core.plugins.plugin_utils import _report
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
 
@@ -73,19 +72,14 @@ def _failures(report: Report) -> str:
 
 
 def _uncertain(report: Report) -> str:
-    """What could not be told, by reason, as far as it is not said by the counts."""
-    hosts: dict[tuple[str, str, str], int] = {}
-    for _host, role, listener in _report.listeners(report):
-        if listener["verdict"] == _verdict.UNVERIFIABLE:
-            what = "%s %s" % (listener["name"], _report.port_label(listener))
-            key = (role["role"], what, _report.shortened(listener["reason"]))
-            hosts[key] = hosts.get(key, 0) + 1
-    if not hosts:
+    """What could not be told, by reason."""
+    groups = _report.unverified(report)
+    if not groups:
         return ""
-    most = sorted(hosts.items(), key=lambda item: -item[1])
     rows = [("ROLE", "LISTENER", "HOSTS", "NOT VERIFIED, BECAUSE")]
-    rows += [(role, listener, str(count), reason) for (role, listener, reason), count in most[:_UNCERTAIN_LINES]]
-    more = len(most) - _UNCERTAIN_LINES
+    for failure, hosts in groups[:_UNCERTAIN_LINES]:
+        rows.append((failure.role, "%s %s" % (failure.listener, failure.port), str(len(hosts)), failure.reason))
+    more = len(groups) - _UNCERTAIN_LINES
     return _table(rows) + ("\nand %s like these; the report in JSON has all" % _report.plural(more, "line") if more > 0 else "")
 
 

@@ -1,0 +1,311 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report as a page: one HTML file that loads nothing and runs nothing. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from ansible_collections.netports.core.plugins.module_utils import _verdict
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_drawing, _report_matrix, _report_style
+from ansible_collections.netports.core.plugins.plugin_utils._report import Group, Report
+from ansible_collections.netports.core.plugins.plugin_utils._report_markup import OPTIONAL, SIGNS, escaped, look, prose, sign
+
+# What is more is there, folded.
+_HOSTS_SHOWN = 3
+_GROUPS_SHOWN = 12
+
+_STATES = (
+    ("ok", _report.OK, "ok"),
+    ("failed", _report.FAILED, "failed"),
+    ("unreachable", _report.UNREACHABLE, "unreachable"),
+    ("not_run", OPTIONAL, "not run"),
+    ("no_role", OPTIONAL, "without a role"),
+)
+_MEANINGS = {
+    OPTIONAL: "nothing serves it, and nothing has to",
+    _report.FAILED: "a task failed, and what came after it was not done",
+    _report.UNREACHABLE: "Ansible could not log in",
+}
+
+
+def render(report: Report) -> str:
+    sections = (_top(report), _failures(report), _matrix(report), _connections(report), _notes(report))
+    return _PAGE % {
+        "policy": escaped(_report_style.POLICY),
+        "title": escaped("%s: netports %s" % (_claim(report), report["playbook"])),
+        "sheet": _report_style.SHEET,
+        "sections": "\n".join(section for section in sections if section),
+        "generated": _time(report["generated"]),
+    }
+
+
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="%(policy)s">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+<title>%(title)s</title>
+<style>%(sheet)s</style>
+</head>
+<body>
+<main>
+%(sections)s
+<footer>Made by netports.core from what the hosts said until %(generated)s.</footer>
+</main>
+</body>
+</html>
+"""
+
+
+# --- the top -----------------------------------------------------------------------------------------------------------------
+
+
+def _claim(report: Report) -> str:
+    """The whole report in a sentence."""
+    said = report["summary"]
+    wrong = said["failed"] + said["unreachable"]
+    hosts = _report.plural(said["hosts"], "host")
+    if wrong:
+        return "%d of %s %s attention" % (wrong, hosts, "needs" if wrong == 1 else "need")
+    if not said["ok"]:
+        return "No host was looked at"
+    if said["not_run"]:
+        return "%d of %s %s not looked at" % (said["not_run"], hosts, "was" if said["not_run"] == 1 else "were")
+    return "%s as expected" % ("All %s are" % hosts if said["hosts"] > 1 else "The host is")
+
+
+def _top(report: Report) -> str:
+    said = report["summary"]
+    states = [(said[key], kind, word) for key, kind, word in _STATES]  # type: ignore[literal-required]
+    verdicts = [(count, kind, _word(kind)) for kind, count in _kinds(report).items()]
+    parts = ['<header><p class="eyebrow">netports %s</p>' % escaped(report["playbook"]), "<h1>%s</h1>" % _claim(report)]
+    parts.append('<p class="meta">%s</p>' % _time(report["generated"]))
+    parts.append('<div class="totals">%s%s</div></header>' % (_totals("Hosts", states), _totals("Listeners", verdicts)))
+    return "\n".join(parts)
+
+
+def _time(generated: str) -> str:
+    """The time as people write it; as it is where it is no time."""
+    try:
+        moment = datetime.datetime.fromisoformat(generated.replace("Z", "+00:00")).astimezone(datetime.timezone.utc)
+    except ValueError:
+        return escaped(generated)
+    return '<time datetime="%s">%d %s</time>' % (escaped(generated), moment.day, moment.strftime("%B %Y, %H:%M UTC"))
+
+
+def _kinds(report: Report) -> dict[str, int]:
+    """Listeners by the sign that they get."""
+    counts = dict.fromkeys(SIGNS, 0)
+    for _host, _role, listener in _report.listeners(report):
+        counts[look(listener)] += 1
+    counts[_verdict.UNEXPECTED] += report["summary"]["verdicts"][_verdict.UNEXPECTED]
+    return counts
+
+
+def _word(kind: str) -> str:
+    return "absent, optional" if kind == OPTIONAL else kind.replace("_", " ")
+
+
+def _totals(title: str, counts: Iterable[tuple[int, str, str]]) -> str:
+    present = [(count, kind, word) for count, kind, word in counts if count]
+    if not present:
+        return ""
+    items = "".join("<li>%s<b>%d</b> %s</li>" % (sign(kind), count, word) for count, kind, word in present)
+    return '<div><h2>%s</h2>%s<ul class="chips">%s</ul></div>' % (title, _bar(present), items)
+
+
+def _bar(counts: Sequence[tuple[int, str, str]]) -> str:
+    """Shares as one line; what there is little of stays visible."""
+    total = sum(count for count, _kind, _word in counts)
+    widths = [max(12.0, 1000 * count / total) for count, _kind, _word in counts]
+    scale, x, parts = 1000 / sum(widths), 0.0, []
+    for (_count, kind, _word), width in zip(counts, widths):
+        parts.append('<rect class="%s" x="%.1f" width="%.1f" height="10"/>' % (kind, x, max(width * scale - 2, 1)))
+        x += width * scale
+    return '<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">%s</svg>' % "".join(parts)
+
+
+# --- failures ----------------------------------------------------------------------------------------------------------------
+
+
+def _failures(report: Report) -> str:
+    groups = _report.grouped(report)
+    if not groups:
+        return ""
+    kinds = []
+    for verdict, of_kind in groupby(groups, key=lambda group: group.failure.verdict):
+        kinds.append(_kind(verdict, list(of_kind)))
+    count = sum(len(group.hosts) for group in groups)
+    return '<section id="failures"><h2>What is wrong <small>%d</small></h2><div class="kinds">%s</div></section>' % (
+        count,
+        "".join(kinds),
+    )
+
+
+def _kind(verdict: str, groups: Sequence[Group]) -> str:
+    count = sum(len(group.hosts) for group in groups)
+    shown, folded = groups[:_GROUPS_SHOWN], groups[_GROUPS_SHOWN:]
+    parts = [
+        '<section class="card kind"><h3>%s%s <span class="muted">%d</span></h3>' % (sign(_sign(verdict)), _word(verdict), count),
+        '<p class="muted">%s</p>' % _sentence(_meaning(verdict)),
+        '<p class="remedy"><b>What to do:</b> %s</p>' % _sentence(groups[0].failure.remedy),
+        *(_fault(group) for group in shown),
+    ]
+    if folded:
+        parts.append("<details><summary>%d more</summary>%s</details>" % (len(folded), "".join(_fault(one) for one in folded)))
+    return "".join([*parts, "</section>\n"])
+
+
+def _sign(verdict: str) -> str:
+    return verdict if verdict in SIGNS else _report.FAILED
+
+
+def _meaning(verdict: str) -> str:
+    known = _report.EXPLANATIONS.get(verdict)
+    return known.meaning if known else _MEANINGS[_sign(verdict)]
+
+
+def _sentence(text: str) -> str:
+    return prose(text[0].upper() + text[1:] + ".")
+
+
+def _fault(group: Group) -> str:
+    failure = group.failure
+    what = " ".join(
+        part for part in (escaped(failure.listener), failure.port and "<code>%s</code>" % escaped(failure.port)) if part
+    )
+    role = "<small>%s</small>" % escaped(failure.role) if what else escaped(failure.role)
+    return '<div class="fault"><div class="who">%s</div><div class="what">%s%s</div><div class="why">%s</div></div>' % (
+        _who(group.hosts),
+        what,
+        role,
+        escaped(failure.reason),
+    )
+
+
+def _who(hosts: Sequence[str]) -> str:
+    if len(hosts) <= _HOSTS_SHOWN:
+        return "<br>".join(escaped(host) for host in hosts)
+    return "<details><summary>%d hosts</summary>%s</details>" % (len(hosts), _list(hosts))
+
+
+def _list(items: Iterable[str]) -> str:
+    return "<ul>%s</ul>" % "".join("<li>%s</li>" % escaped(item) for item in items)
+
+
+# --- the matrix and the drawing ----------------------------------------------------------------------------------------------
+
+
+def _matrix(report: Report) -> str:
+    tables = _report_matrix.render(report)
+    if not tables:
+        return ""
+    # Without any script: what follows the box is hidden while it is checked.
+    choice = '<input type="checkbox" id="failing"><label class="filter" for="failing">Only hosts that failed</label>'
+    some = 0 < report["summary"]["failed"] < report["summary"]["hosts"]
+    return '<section id="matrix"><h2>Hosts and ports</h2>%s<div class="card scroll" tabindex="0">\n%s</div>%s</section>' % (
+        choice * some,
+        tables,
+        _legend(report),
+    )
+
+
+def _legend(report: Report) -> str:
+    entries = ["<dt>%s%s</dt><dd>%s</dd>" % (sign(kind), _word(kind), _sentence(_meaning(kind))) for kind in _seen(report)]
+    return '<details class="legend"><summary>What the signs mean</summary><dl>%s</dl></details>' % "".join(entries)
+
+
+def _seen(report: Report) -> list[str]:
+    return [kind for kind, count in _kinds(report).items() if count and kind != _verdict.UNEXPECTED]
+
+
+def _connections(report: Report) -> str:
+    drawing = _report_drawing.render(report)
+    if not drawing:
+        return ""
+    rows = "".join(
+        "<tr><td>%s</td><td>%s</td><td>%s</td></tr>"
+        % (escaped(one["from"]), escaped(one["to"]), "<br>".join(escaped(listener) for listener in one["listeners"]))
+        for one in report["connections"]
+    )
+    table = (
+        '<table class="plain"><thead><tr><th>From</th><th>To</th><th>Listeners</th></tr></thead><tbody>%s</tbody></table>' % rows
+    )
+    words = '<details class="legend"><summary>The same in words</summary>%s</details>' % table
+    return '<section id="connections"><h2>Who connects to whom</h2><div class="card drawing">\n%s</div>%s</section>' % (
+        drawing,
+        words,
+    )
+
+
+# --- what is no failure ------------------------------------------------------------------------------------------------------
+
+
+def _notes(report: Report) -> str:
+    notes = [_unverified(report), _unexpected(report), _unseen(report)]
+    if not any(notes):
+        return ""
+    return '<section id="notes"><h2>Worth knowing</h2><div class="notes">%s</div></section>' % "".join(notes)
+
+
+def _note(title: str, sentence: str, content: str) -> str:
+    return '<details class="card"><summary>%s</summary><p>%s</p>%s</details>' % (title, sentence, content)
+
+
+def _unverified(report: Report) -> str:
+    groups = _report.unverified(report)
+    if not groups:
+        return ""
+    count = sum(len(group.hosts) for group in groups)
+    explanation = _report.EXPLANATIONS[_verdict.UNVERIFIABLE]
+    sentence = _sentence(explanation.remedy)
+    return _note("%s could not be verified" % _report.plural(count, "listener"), sentence, "".join(_fault(one) for one in groups))
+
+
+def _unexpected(report: Report) -> str:
+    """Strangers that fail nothing; those that do are failures."""
+    lines = {}
+    for host in report["hosts"]:
+        for role in host["roles"]:
+            verify = role["verify"]
+            if verify and verify["unexpected"] and not _report.unexpected_failing(verify):
+                lines[host["host"]] = verify["unexpected"]
+    if not lines:
+        return ""
+    rows = "".join(
+        "<tr><td>%s</td><td>%s</td></tr>" % (escaped(host), "<br>".join(escaped(line) for line in found))
+        for host, found in lines.items()
+    )
+    count = sum(len(found) for found in lines.values())
+    explanation = _report.EXPLANATIONS[_verdict.UNEXPECTED]
+    return _note(
+        "%s not expected" % _report.plural(count, "socket"),
+        _sentence(explanation.remedy),
+        '<table class="plain">%s</table>' % rows,
+    )
+
+
+def _unseen(report: Report) -> str:
+    states = {_report.NOT_RUN: "not run", _report.NO_ROLE: "no role"}
+    rows = "".join(
+        "<tr><td>%s</td><td>%s</td><td>%s</td></tr>"
+        % (escaped(host["host"]), states[host["state"]], escaped(_report.shortened(host["msg"])))
+        for host in report["hosts"]
+        if host["state"] in states
+    )
+    if not rows:
+        return ""
+    count = report["summary"]["not_run"] + report["summary"]["no_role"]
+    title = "%s %s not looked at" % (_report.plural(count, "host"), "was" if count == 1 else "were")
+    sentence = "The run ended before it came to them, or they are in no group that stands for a role."
+    return _note(title, sentence, '<table class="plain">%s</table>' % rows)
