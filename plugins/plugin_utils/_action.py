@@ -133,13 +133,13 @@ class SpecAction(ActionBase):
         """What a script prints on the host that reads there, also in check mode. It may be secret, so it is not logged."""
         from ansible_collections.netports.core.plugins.plugin_utils._host_config import Answer
 
-        # Connection plugins print with -vvv what a command prints, but for tasks with no_log.
-        context_of_play = self._play_context
-        spoken, context_of_play.no_log = context_of_play.no_log, True
+        # With -vvv a connection shows what commands print, unless it knows of no_log.
+        connection = self._connection._play_context
+        said, connection.no_log = connection.no_log, True
         try:
             answer: dict[str, Any] = self._low_level_execute_command(script)
         finally:
-            context_of_play.no_log = spoken
+            connection.no_log = said
         return Answer(answer["rc"], answer["stdout"], answer["stderr"])
 
     def _resolved(self, params: dict[str, Any], ask_host: bool) -> Resolution:
