@@ -13,6 +13,8 @@ def test_what_is_to_be_opened_listens_on_every_address(fleet: Any, judged: str) 
     seen = fleet.connect(judged).check_output("ss -Hlntup")
     for listener in fleet.hosts[judged]["opens"]:
         address = r"0\.0\.0\.0" if listener.get("family") == "ipv4" else r"(\*|\[::\])"
+        if "address" in listener:
+            address = re.escape(listener["address"])
         assert re.search(rf"^{listener['protocol']} .* {address}:{listener['port']} ", seen, re.M), (listener, seen)
 
 
