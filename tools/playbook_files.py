@@ -58,13 +58,14 @@ class Options(NamedTuple):
     def lookup(self, variable: str) -> str:
         """The expression of a role's variable, with the default that it has in the role; empty where that is empty or 0."""
         default = self.defaults[variable]
-        literal = {True: "true", False: "false"}[default] if isinstance(default, bool) else repr(default or "")
-        return "lookup('ansible.builtin.vars', %s.name ~ '_%s', default=%s)" % (ROLE, variable, literal)
+        literal = {True: "true", False: "false"}[default] if isinstance(default, bool) else repr(default)
+        given = ", default=%s" % literal if default or isinstance(default, bool) else ""
+        return "lookup('netports.core.role_variable', '%s', role=%s.name%s)" % (variable, ROLE, given)
 
     def value(self, variable: str) -> str:
         """The same for a module's option."""
         empty = not self.defaults[variable] and not isinstance(self.defaults[variable], bool)
-        return self.lookup(variable) + " | default(omit, true)" * empty
+        return self.lookup(variable) + " or omit" * empty
 
     def common(self) -> Task:
         named = {option: "{{ %s }}" % self.value(option) for option in self.spec if option != "spec_dirs"}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ _ARGUMENTS = {
     "allowed": {"type": "str", "default": "netports_allowed"},
     "verified": {"type": "str", "default": "netports_verified"},
 }
+# As the playbooks have it.
+_FILES = "files (netports_report)"
 # Callbacks whose output is read by programs; a table amid it would spoil that.
 _FOR_PROGRAMS = ("json", "jsonl", "null")
 
@@ -65,15 +67,15 @@ class ActionModule(ActionBase):
     # --- prepare: before any host is touched ---------------------------------------------------------------------------------
 
     def _prepare(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        _report_files.paths(params["files"], "files")
+        _report_files.paths(params["files"], _FILES)
         groups = _inventory_roles.groups_of(task_vars["ansible_play_batch"], task_vars["groups"])
-        variable = _Variables(task_vars["hostvars"])
+        variable = _Variables(task_vars, self._templar.template)
         return {"roles": _inventory_roles.roles_of(groups, variable, lambda directories: _spec_load.load(directories).homes)}
 
     # --- write: the report of all hosts so far -------------------------------------------------------------------------------
 
     def _write(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        files = _report_files.paths(params["files"], "files")
+        files = _report_files.paths(params["files"], _FILES)
         groups = task_vars["groups"]
         batch = [_report_collect.host_result(run) for run in self._runs(params, task_vars)]
         known = {host["host"]: host for host in [*_Batches(self._task._uuid).with_batch(batch), *batch]}
@@ -133,15 +135,20 @@ class ActionModule(ActionBase):
 
 
 class _Variables:
-    """The variables of hosts, each host read once."""
+    """The variables of hosts: their own, or those that the play has for all of them. Each host is read once."""
 
-    def __init__(self, hostvars: Any) -> None:
-        self._hostvars = hostvars
+    def __init__(self, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
+        self._hostvars = task_vars["hostvars"]
+        self._task_vars = task_vars
+        self._template = template
+        self._here = self._hostvars.raw_get(task_vars["inventory_hostname"])
         self._raw: tuple[str, Mapping[str, Any]] = ("", {})
 
     def __call__(self, host: str, name: str) -> Any:
         if self._raw[0] != host:
             self._raw = (host, self._hostvars.raw_get(host))
+        if name not in self._raw[1] and name not in self._here and name in self._task_vars:
+            return self._template(self._task_vars[name])
         return _inventory.value(self._hostvars, host, self._raw[1], name)
 
 

@@ -16,6 +16,7 @@ ROOT = HERE.parent.parent
 COLLECTIONS = ROOT / ".venv" / "collections"
 EVENTS = "/run/lab/events"
 CONFIG = "/run/lab/ansible.cfg"
+INVENTORY = "/run/lab/inventory.yml"
 COLLECTION = "netports.core."
 
 
@@ -56,14 +57,17 @@ def _environment() -> Dict[str, str]:
     }
 
 
-def _run(host: Host, program: str, arguments: List[str]) -> Run:
+def _run(
+    host: Host, program: str, arguments: List[str], environment: Optional[Mapping[str, str]] = None, directory: str = "/"
+) -> Run:
     host.write(CONFIG, "")  # instead of the machine's
     events = host.path(EVENTS)
     events.unlink(missing_ok=True)
     # By module, so that it does not matter where the scripts are, and that Python is this one.
     argv = [sys.executable, "-m", "ansible", program, "--inventory", "%s," % host.name, "--connection", "local"]
     argv += ["--extra-vars", "ansible_python_interpreter=%s" % sys.executable, *arguments]
-    done = host.run(argv, env=_environment(), check=False)
+    there = ["sh", "-c", 'cd "$0" && exec "$@"', directory]
+    done = host.run([*there, *argv], env={**_environment(), **(environment or {})}, check=False)
     lines = events.read_text().splitlines() if events.exists() else []
     parsed = [json.loads(line) for line in lines]
     found = [Event(one["outcome"], one["action"].replace(COLLECTION, ""), one["result"]) for one in parsed]
@@ -82,6 +86,20 @@ def role(host: Host, name: str, variables: Optional[Mapping[str, Any]] = None, *
     """Run the role `netports.core.<name>`; the names of `variables` are without the role's."""
     include = {"name": "Run the role", "ansible.builtin.include_role": {"name": COLLECTION + name}}
     return playbook(host, [include], {"%s_%s" % (name, key): value for key, value in (variables or {}).items()}, *options)
+
+
+def inventory_playbook(
+    host: Host,
+    name: str,
+    inventory: Mapping[str, Any],
+    *options: str,
+    environment: Optional[Mapping[str, str]] = None,
+    directory: str = "/",
+) -> Run:
+    """`ansible-playbook netports.core.<name>` over an inventory in YAML's terms; its hosts are this one unless they say more."""
+    host.write(INVENTORY, json.dumps(inventory))
+    arguments = [COLLECTION + name, "--inventory", INVENTORY, "--limit", "all:!%s" % host.name, *options]
+    return _run(host, "playbook", arguments, environment, directory)
 
 
 def module(host: Host, name: str, arguments: Union[str, Mapping[str, Any]], *options: str) -> Run:
