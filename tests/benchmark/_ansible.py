@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.benchmark import _pairs
@@ -38,12 +39,19 @@ def fetch_peers(*collections: str) -> None:
 
 
 class Controller:
-    """Where Ansible is run from: `home` is a directory for its files."""
+    """Where Ansible is run from: `home` is a directory for its files, `groups` are those of the inventory."""
 
-    def __init__(self, home: str, variables: Mapping[str, Any], connection: str = "local") -> None:
+    def __init__(
+        self,
+        home: str,
+        variables: Mapping[str, Any],
+        connection: str = "local",
+        groups: Mapping[str, Sequence[str]] = MappingProxyType({"targets": ["target"]}),
+    ) -> None:
         self._home = Path(home)
         # The interpreter is one of `variables`, as finding it would cost all the same and more than what is measured.
-        inventory = {"all": {"hosts": {"target": {"ansible_connection": connection, **variables}}}}
+        children = {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in groups.items()}
+        inventory = {"all": {"vars": {"ansible_connection": connection, **variables}, "children": children}}
         self._inventory = self._written("inventory.yml", inventory)
         self._environment = {
             "ANSIBLE_COLLECTIONS_PATH": "%s:%s" % (ROOT / ".venv/collections", PEERS),
@@ -73,4 +81,9 @@ class Controller:
         play = {"name": title, "hosts": "all", "gather_facts": False, "tasks": list(tasks)}
         path = self._written("%s.yml" % "".join(c if c.isalnum() else "-" for c in title), [play])
         argv = [str(_BIN / "ansible-playbook"), "--inventory", self._inventory, path]
+        return _pairs.Command(title, argv, expected, self._environment)
+
+    def of_collection(self, title: str, playbook: str, expected: str, *options: str) -> _pairs.Command:
+        """`ansible-playbook` of a playbook of the collection."""
+        argv = [str(_BIN / "ansible-playbook"), "--inventory", self._inventory, "netports.core.%s" % playbook, *options]
         return _pairs.Command(title, argv, expected, self._environment)

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `netports.core.site` costs the controller, for inventories of several sizes: whole processes of ansible-playbook.
+
+    python tests/benchmark/bench_site.py [--pairs 5] [--small]
+
+No host takes part: a connection that answers at once stands in for all, so that what is measured is what Ansible and the
+collection do on the controller. Held against a play with two modules that do nothing, over the same connection. The last
+rows hold the time of a host in an inventory against that of a host in a smaller one: above 1 it is no straight line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".venv" / "collections"))
+
+from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load
+from tests.benchmark import _ansible, _pairs
+
+ROLE = "netq_cluster"
+SIZES = (10, 100, 300)
+SMALL = (2, 4)
+
+
+def _answer() -> dict[str, Any]:
+    """What port_allow and port_verify say of a host on which all is well, in one: the connection does not know who asks."""
+    resolution = _resolve.resolve(_spec_load.load(role=ROLE), ROLE)
+    listeners = [{**one, "verdict": "ok", "reason": "", "observed": []} for one in resolution.listeners]
+    return {
+        "changed": False,
+        "backend": "nftables",
+        "enforcing": True,
+        "rules": [],
+        "notes": [],
+        "diff": {"before": "", "after": ""},
+        "role": ROLE,
+        "version": resolution.version,
+        "listeners": listeners,
+        "unexpected": [],
+        "summary": {"ok": len(listeners)},
+    }
+
+
+def _commands(directory: Path, size: int) -> tuple[_pairs.Command, _pairs.Command]:
+    """The playbook, and a play with two modules that do nothing, over as many hosts."""
+    home = directory / str(size)
+    home.mkdir()
+    (home / "answer").write_text(json.dumps(_answer()))
+    (home / "nothing").write_text(json.dumps({"changed": False}))
+    settings = {"ansible_python_interpreter": sys.executable, "ansible_pipelining": True}
+    groups = {ROLE: ["host%03d" % number for number in range(size)]}
+
+    def controller(answer: str) -> _ansible.Controller:
+        place = home / ("by-" + answer)
+        place.mkdir()
+        variables = {**settings, "ansible_instant_answer": str(home / answer)}
+        return _ansible.Controller(str(place), variables, "instant", groups)
+
+    report = "netports_report=%s" % (home / "report.html")
+    ours = controller("answer").of_collection("site", "site", "%d hosts: %d ok" % (size, size), "--extra-vars", report)
+    tasks = [{"name": name, "nothing": {}} for name in ("First", "Second")]
+    theirs = controller("nothing").playbook("two modules that do nothing", tasks, "host%03d" % (size - 1))
+    return ours, theirs
+
+
+def measured(sizes: Sequence[int], pairs: int) -> Iterator[_pairs.Row]:
+    with tempfile.TemporaryDirectory() as directory:
+        groups = [_commands(Path(directory), size) for size in sizes]
+        for group in groups:
+            for command in group:
+                _pairs.seconds(command)
+        times = _pairs.in_turns(groups, pairs)
+    for size, (ours, theirs) in zip(sizes, times):
+        yield _pairs.Row("`site`, %d hosts" % size, "two modules that do nothing", _pairs.pair(ours, theirs))
+    for (small, (before, _)), (large, (after, _)) in zip(list(zip(sizes, times)), list(zip(sizes, times))[1:]):
+        what = "a host of `site`, of %d" % large, "of %d" % small
+        yield _pairs.Row(*what, _pairs.pair([one / large for one in after], [one / small for one in before]), 1.1)
+
+
+def main() -> None:
+    options = _pairs.options(__doc__, pairs=3).parse_args()
+    rows = list(measured(SMALL if options.small else SIZES, 1 if options.small else options.pairs))
+    _pairs.report(rows, judged=not options.small)
+
+
+if __name__ == "__main__":
+    main()
