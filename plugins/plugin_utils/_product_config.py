@@ -90,6 +90,11 @@ class ProductConfig:
             found = next((said for source in self.config if (said := _dug(source, setting))), None)
         return found
 
+    def switched_on(self, variable: str) -> bool | None:
+        """Whether an environment variable is anything but off; None where it is not given."""
+        said = self.said(None, variable)
+        return None if said is None else _is_on(*said, anything=True)
+
     def of_kind(self, kind: str) -> ProductConfig:
         """The same with the resources of one kind only. Raises Problem where some are given, but none of that kind."""
         resources = tuple(resource for resource in self.resources if resource.kind == kind)
@@ -234,6 +239,8 @@ def apply(listener: Data, config: ProductConfig) -> list[dict[str, Any]]:
     if data is None:
         return []
     data = _moved(data, config)
+    if data is None:
+        return []
     expansion = data.get("expand")
     return _expanded(data, expansion, config) if expansion and config.resources else [data]
 
@@ -267,10 +274,14 @@ def _is_on(where: str, value: Any, anything: bool) -> bool:
     raise Problem(where, "%r is neither true nor false" % (value,))
 
 
-def _moved(data: dict[str, Any], config: ProductConfig) -> dict[str, Any]:
+def _moved(data: dict[str, Any], config: ProductConfig) -> dict[str, Any] | None:
     said = config.said(data.get("setting"), data.get("env"))
     if said is not None:
         where, value = said
+        if "-" in str(data.get("port")):
+            value = _one_out_of(value)
+            if value is None:
+                return None
         data = with_port(data, value, where)
     said = config.said(data.get("bind_setting"), data.get("bind_env"))
     if said is not None:
@@ -280,6 +291,14 @@ def _moved(data: dict[str, Any], config: ProductConfig) -> dict[str, Any]:
             raise Problem(where, "%r is not an IP address" % (value,))
         data = with_bind(data, bind)
     return data
+
+
+def _one_out_of(value: Any) -> Any:
+    """What a product takes for ports to choose from, as a range: either end may be missing. None where both are."""
+    low, dash, high = str(value).strip().partition("-")
+    if not low and not high:
+        return None
+    return "%s-%s" % (low or 1, high or 65535) if dash else value
 
 
 def with_port(data: Data, value: Any, where: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _product_config_for(product: Product, role: str, value: Any, on_host: OnHost
 
 
 def _conditions(product: Product, given: Any, config: ProductConfig) -> dict[str, str | bool]:
-    """Every condition of the product: as given, else as the resources say, else its default."""
+    """Every condition of the product: as given, else as the product's configuration says, else its default."""
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise Problem("conditions", "%r is not a mapping of conditions to values" % (given,))
@@ -153,9 +153,17 @@ def _conditions(product: Product, given: Any, config: ProductConfig) -> dict[str
         if given.get(name) is not None:
             holding[name] = _condition_value(condition, given[name])
         else:
-            derived = config.transparent() if condition.origin == _dataplane.TRANSPARENT_PROXY else None
+            derived = _derived(condition, config)
             holding[name] = condition.default if derived is None else derived
     return holding
+
+
+def _derived(condition: Condition, config: ProductConfig) -> bool | None:
+    """What the product's configuration says about a condition; None where it says nothing."""
+    if condition.origin is None:
+        return None
+    _env, dot, variable = condition.origin.partition("env.")
+    return config.switched_on(variable) if dot else config.transparent()
 
 
 def _choices(condition: Condition) -> str:
@@ -232,7 +240,7 @@ def _settled(
     displaced: dict[str, str] = {}
     for index, listener in enumerate(after):
         for number, other in enumerate(after[:index]):
-            if not _clash(listener, other) or _clash(before[index], before[number]):
+            if not isinstance(listener["port"], int) or not _share(listener, other) or _share(before[index], before[number]):
                 continue
             stayed = [new for old, new in ((before[index], listener), (before[number], other)) if _socket(old) == _socket(new)]
             socket = "%s port %s" % (listener["protocol"], listener["port"])
@@ -250,11 +258,11 @@ def _socket(listener: Mapping[str, Any]) -> tuple[Any, ...]:
     return listener["protocol"], listener["port"], listener["bind"]
 
 
-def _clash(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Are they written on one port, or on one range, of addresses that overlap?"""
     return (
         one["protocol"] == other["protocol"]
-        and isinstance(one["port"], int)
-        and one["port"] == other["port"]
+        and one["port"] == other["port"] != _listener.DYNAMIC
         and one["device"] == other["device"]
         and {one["family"], other["family"]} != {"ipv4", "ipv6"}
         and _binds_overlap(one["bind"], other["bind"])

@@ -21,7 +21,6 @@ from ansible_collections.netports.core.plugins.plugin_utils import _dataplane, _
 
 # Words that any listener's `clients` may use besides roles.
 COMMON_CLIENTS = ("operator", "prometheus", "kubelet", "kube-apiserver", "resolver", "any")
-CONDITION_ORIGINS = (_dataplane.TRANSPARENT_PROXY,)
 
 _FILE_KEYS = ("product", "title", "releases", "conditions", "clients", "sources", "roles", "listeners")
 _CONDITION_KEYS = ("choices", "type", "default", "from", "description")
@@ -34,6 +33,7 @@ _VARIABLE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
 _SOURCE_ID = re.compile(r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$")
 _SETTING = re.compile(r"^[A-Za-z][\w-]*(\.[A-Za-z][\w-]*)*$")
 _ENV = re.compile(r"^[A-Z][A-Z0-9_]*$")
+_ENV_ORIGIN = re.compile(r"^env\.[A-Z][A-Z0-9_]*$")
 
 T = TypeVar("T")
 
@@ -290,7 +290,9 @@ def _condition(name: str, value: Any, file: str) -> Condition:
         raise Problem("default", "%r is not one of %s" % (values.get("default"), _listed(choices)))
     origin = values.get("from")
     if origin is not None:
-        _listener.choice(origin, "from", CONDITION_ORIGINS)
+        if origin != _dataplane.TRANSPARENT_PROXY:
+            meaning = "%s, or env. and the name of a variable" % _dataplane.TRANSPARENT_PROXY
+            _matching(origin, "from", _ENV_ORIGIN, meaning)
         if choices != (False, True):
             raise Problem("from", "%s is true or false, so the condition has to be of type bool" % origin)
     return Condition(name, choices, values["default"], origin, _text(values, "description"), Place(file, "conditions." + name))

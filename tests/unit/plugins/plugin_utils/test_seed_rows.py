@@ -708,16 +708,17 @@ for _role in ("kuma_zone_ingress", "kuma_zone_egress"):
     OWNERS[_role] = OWNERS["kuma_dp"]
 OWNERS["netq_server"] = OWNERS["netq_cluster"]
 OWNERS_LATER = [
-    # role, listener, from release, in environment, owners
-    ("cumulus_linux", "bfd-*", "5.15", None, "bfdd ptmd"),
-    ("kuma_dp", "dns-udp", "2.11", "kubernetes", "kuma-dp"),
+    # role, listener, from release, under conditions, owners
+    ("cumulus_linux", "bfd-*", "5.15", {}, "bfdd ptmd"),
+    ("kuma_dp", "dns-udp", "2.11", {"environment": "kubernetes"}, "kuma-dp"),
+    ("kuma_dp", "dns-udp", "2.11", {"embedded_dns": True}, "kuma-dp"),
 ]
 
 
-def owners(role, name, version, environment):
+def owners(role, name, version, conditions):
     for its_role, pattern, since, where, later in OWNERS_LATER:
         fits = its_role == role and fnmatch.fnmatch(name, pattern) and number(version) >= number(since)
-        if fits and where in (None, environment):
+        if fits and where.items() <= conditions.items():
             return later.split()
     return next(owner for pattern, owner in OWNERS[role].items() if fnmatch.fnmatch(name, pattern)).split()
 
@@ -727,7 +728,7 @@ def test_owners():
         for one in listeners(role, version, **conditions):
             if (one["name"], version) in [("nvue-api", "5.%d" % minor) for minor in range(6)]:
                 continue  # below
-            assert one["process"] == owners(role, one["name"], version, conditions.get("environment")), (
+            assert one["process"] == owners(role, one["name"], version, conditions), (
                 role,
                 version,
                 one["name"],
@@ -759,7 +760,7 @@ def test_releases_and_roles_are_those_of_the_design():
     assert defaults == {
         "cumulus_linux": {"rmp": False, "dhcp": True},
         "netq": {"deployment": "on_premises"},
-        "kuma": {"environment": "universal", "transparent_proxy": False},
+        "kuma": {"environment": "universal", "transparent_proxy": False, "embedded_dns": False},
     }
 
 

@@ -75,7 +75,7 @@ def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> Non
         ),
         ("conditions/extra/type", "int", "conditions.extra.type: 'int' is not one of bool"),
         ("conditions/extra/default", 0, "conditions.extra.default: 0 is not one of false, true"),
-        ("conditions/extra/from", "the sky", "conditions.extra.from: 'the sky' is not one of dataplane.transparent-proxy"),
+        ("conditions/extra/from", "the sky", "conditions.extra.from: 'the sky' is not dataplane.transparent-proxy, or env."),
         ("conditions/Extra", {}, "conditions.Extra: 'Extra' is not the name of a condition"),
         # Clients and sources
         ("clients/child", None, "clients.child: None does not say who this is; give a line for people"),
