@@ -256,7 +256,22 @@ def test_what_a_transparent_proxy_takes_is_judged_by_its_port(host: Host, flavou
         found = look(host)["admitted"]
         assert found["8080"][0] == found["25"][0] == state
         assert found["22"][0] == "dropped"
-        assert "see port 15006 instead" in found["8080"][1]
+        assert found["8080"][1].count("see port 15006 instead") == 1, "once for both families"
+
+
+@pytest.mark.parametrize("flavour", ["nft", "legacy"])
+def test_the_port_of_a_transparent_proxy_lets_in_all_that_it_takes(host: Host, flavour: str) -> None:
+    restore(host, flavour, "-p tcp -m tcp --dport 25 -j ACCEPT", policy="DROP")
+    listener = {"name": "tproxy", "protocol": "tcp", "port": 15006, "family": "ipv4"}
+    options = {"listeners": [listener], "backend": "iptables", "persist": False}
+    taken = {
+        "tcp 1-21, 23-15005, 15007-65535": KUMA,
+        "tcp 8080": KUMA.replace("--dport 22 -j RETURN", "! --dport 8080 -j RETURN"),
+    }
+    for ports, rules in taken.items():
+        host.run(["iptables-%s-restore" % flavour], input=rules)
+        expected = "%s comes in at port 15006: whoever is admitted there is admitted to all of it" % ports
+        assert _module.run(host, "port_allow", options, check=True)["notes"] == [expected]
 
 
 KUBERNETES = """*filter

@@ -90,7 +90,7 @@ def of_families(listener: Listener, found: Sequence[Admission]) -> Admission:
     """One answer of those for each family in which clients come to the listener."""
     closed = [one for one in found if one.state == model.CLOSED]
     if len(closed) == len(found):
-        return Admission(model.CLOSED, "; ".join(one.reason for one in closed))
+        return Admission(model.CLOSED, "; ".join(dict.fromkeys(one.reason for one in closed)))
     rank = (model.UNFILTERED, model.ADMITTED, model.UNKNOWN, model.DROPPED)
     judged = sorted((one for one in found if one not in closed), key=lambda admission: rank.index(admission.state))
     # Family `any` is served when one of them is, `both` when the worse one is.
@@ -98,7 +98,7 @@ def of_families(listener: Listener, found: Sequence[Admission]) -> Admission:
     if rank.index(chosen.state) > rank.index(model.ADMITTED):
         return chosen
     alike = [one.reason for one in found if one.state in (chosen.state, model.CLOSED) and one.reason]
-    return chosen._replace(reason="; ".join(alike))
+    return chosen._replace(reason="; ".join(dict.fromkeys(alike)))
 
 
 def family_admission(ruleset: Ruleset, listener: Listener, family: str, source: intervals.Intervals) -> Admission:

@@ -41,7 +41,10 @@ class Detour(NamedTuple):
 
 
 def of(ruleset: Ruleset, packet: Packet) -> Optional[Detour]:
-    """Where this packet goes, or may go, instead of to the input rules with the port that it has; None for nowhere else."""
+    """Where this packet goes, or may go, instead of to the input rules with the port that it has; None for nowhere else.
+
+    A transparent proxy that takes all ports takes its own, too, and what is sent to the port that it has goes nowhere else.
+    """
     chains = [c for c in ruleset.chains.values() if c.type == "nat" and c.hook == "prerouting"]
     for chain in sorted(chains, key=lambda chain: chain.prio):
         if packet.family not in nft_ruleset.TABLE_FAMILIES.get(chain.family, ()):
@@ -50,12 +53,15 @@ def of(ruleset: Ruleset, packet: Packet) -> Optional[Detour]:
         walk.base_chain(chain)
         for outcome in walk.outcomes:
             if outcome.verdict == "translated" and outcome.rule is not None:
-                return _detour(outcome.rule)
+                detour = _detour(outcome.rule)
+                return None if detour.port is not None and detour.port == packet.port else detour
     return None
 
 
 def notes(ruleset: Ruleset, rules: Sequence[Rule]) -> Tuple[str, ...]:
-    """One sentence for each way in which packets that the rules are to admit never come to them. `ruleset` is the host's."""
+    """What people should know who admit these rules: one sentence for each way in which packets never come to them, and one
+    for each of their ports at which others come in. `ruleset` is the host's.
+    """
     found: Dict[Detour, Dict[str, List[Interval]]] = {}
     if not any(chain.type == "nat" for chain in ruleset.chains.values()):
         return ()
@@ -64,10 +70,28 @@ def notes(ruleset: Ruleset, rules: Sequence[Rule]) -> Tuple[str, ...]:
             detour = of(ruleset, packet)
             if detour is not None:
                 found.setdefault(detour, {}).setdefault(rule.protocol, []).append(stretch)
-    return tuple(
+    past = [
         detour.said(", ".join("%s %s" % (protocol, _numbers(stretches)) for protocol, stretches in ports.items()))
         for detour, ports in found.items()
-    )
+    ]
+    return (*past, *_arrivals(ruleset, rules))
+
+
+def _arrivals(ruleset: Ruleset, rules: Sequence[Rule]) -> Iterator[str]:
+    ports = (_redirected_to(rule) for rules_of_chain in ruleset.rules.values() for rule in rules_of_chain)
+    targets = intervals.merged((port, port) for port in ports if port is not None)
+    found: Dict[Tuple[str, int], List[Interval]] = {}
+    for rule in rules:
+        # To ask for every port is slow on a host with many rules, and few hosts redirect.
+        if not intervals.common(rule.ports, targets):
+            continue
+        for stretch, packet in _packets(rule._replace(ports=((1, 65535),)), ruleset):
+            detour = of(ruleset, packet)
+            if detour is not None and detour.port is not None and intervals.common(rule.ports, ((detour.port, detour.port),)):
+                found.setdefault((rule.protocol, detour.port), []).append(stretch)
+    for (protocol, port), stretches in found.items():
+        redirected = "%s %s" % (protocol, _numbers(stretches))
+        yield "%s comes in at port %d: whoever is admitted there is admitted to all of it" % (redirected, port)
 
 
 def _numbers(stretches: Sequence[Interval]) -> str:
