@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Before the role: the proxies listen as Kuma's do, and nobody outside reaches them. Otherwise what follows would prove nothing."""
+"""Before the role: the proxies listen as Kuma's do, and nobody outside reaches them; otherwise what follows proves nothing."""
 
 from __future__ import annotations
 
