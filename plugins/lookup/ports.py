@@ -145,6 +145,9 @@ _raw:
     optional:
       description: Whether its absence is no failure.
       type: bool
+    preinstalled:
+      description: Whether the system has it before the product is installed.
+      type: bool
     setting:
       description: Key of the product's configuration that moves the port.
       type: str

@@ -44,6 +44,7 @@ KEYS = (
     "versions",
     "when",
     "optional",
+    "preinstalled",
     "setting",
     "env",
     "bind_setting",
@@ -93,6 +94,7 @@ class Listener(NamedTuple):
     clients: Tuple[str, ...]
     allow: bool
     optional: bool
+    preinstalled: bool
     given: Dict[str, Any]
 
     @property
@@ -231,6 +233,7 @@ def parse_listener(data: Any) -> Listener:
         clients=names(data.get("clients") or (), "clients"),
         allow=flag(data.get("allow", not (bind == "loopback" or _loopback_address(bind))), "allow"),
         optional=flag(data.get("optional", False), "optional"),
+        preinstalled=flag(data.get("preinstalled", False), "preinstalled"),
         given=dict(data),
     )
 

@@ -351,18 +351,22 @@ def _judge_free(listener: Listener, context: _Context) -> Finding:
     possible = [sock for sock, blocks in on_ports if blocks != _coverage.NO]
     size = listener.ports[1] - listener.ports[0] + 1
     if len({sock.port for sock in certain}) == size:
-        return Finding(listener, TAKEN, _taken_reason(certain, context.process(listener)), tuple(certain))
+        return _judge_taken(listener, certain, context.process(listener))
     if len({sock.port for sock in possible}) == size:
         reason = "%s held by %s may be in the way" % (_wording.endpoints(possible, port=True), _wording.holders(possible))
         return Finding(listener, UNVERIFIABLE, reason, tuple(possible))
     return Finding(listener, OK, "")
 
 
-def _taken_reason(holders: Sequence[Socket], process: Sequence[str]) -> str:
+def _judge_taken(listener: Listener, holders: Sequence[Socket], process: Sequence[str]) -> Finding:
     reason = "%s held by %s" % (_wording.endpoints(holders[:5], port=True), _wording.holders(holders))
-    if process and all(_ownership.ownership(sock, process) == _ownership.RIGHT for sock in holders):
+    owned = {_ownership.ownership(sock, process) for sock in holders}
+    if listener.preinstalled and _ownership.FOREIGN not in owned:
+        verdict = OK if owned == {_ownership.RIGHT} else UNVERIFIABLE
+        return Finding(listener, verdict, reason + ", which the system has before", tuple(holders))
+    if process and owned == {_ownership.RIGHT}:
         reason += ", the expected process; is it installed already?"
-    return reason
+    return Finding(listener, TAKEN, reason, tuple(holders))
 
 
 # --- unexpected --------------------------------------------------------------------------------------------------------------

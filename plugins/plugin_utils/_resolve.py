@@ -78,6 +78,7 @@ def plain(data: Mapping[str, Any]) -> dict[str, Any]:
         "allow": listener.allow,
         "when": dict(data.get("when") or {}),
         "optional": listener.optional,
+        "preinstalled": listener.preinstalled,
         "verified": data.get("verified", True),
         "source": list(_listener.names(data.get("source") or (), "source")),
     }
@@ -176,8 +177,8 @@ def _condition_value(condition: Condition, value: Any) -> str | bool:
             return bool(boolean(value))  # -e rmp=true arrives as text
         except TypeError:
             pass
-    elif isinstance(value, str) and value in condition.choices:
-        return value
+    elif isinstance(value, (str, int)) and str(value) in condition.choices:
+        return str(value)  # YAML reads 3 as a number
     raise Problem("conditions.%s" % condition.name, "%r is not one of: %s" % (value, _choices(condition)))
 
 

@@ -452,6 +452,20 @@ class TestFree:
     def test_the_expected_process_itself_is_said_to_be_so(self):
         assert "the expected process" in verdict(listener(process="nginx"), "tcp 0.0.0.0:80 nginx", state="free")[1]
 
+    @pytest.mark.parametrize(
+        "sockets, expected",
+        [
+            ([], "ok"),
+            (["tcp 0.0.0.0:22 sshd", "tcp [::]:22 v6only sshd"], "ok"),
+            (["tcp 0.0.0.0:22 @hidden"], "unverifiable"),
+            (["tcp 0.0.0.0:22 nginx"], "taken"),
+            (["tcp 0.0.0.0:22 nginx", "tcp [::]:22 v6only sshd"], "taken"),
+        ],
+    )
+    def test_only_others_are_in_the_way_of_what_the_system_has_before(self, sockets, expected):
+        ssh = listener(port=22, process="sshd", preinstalled=True)
+        assert verdict(ssh, *sockets, state="free")[0] == expected
+
     def test_every_finding_of_taken_fails(self):
         assert judge([listener()], table("tcp 0.0.0.0:80 nginx"), state="free").failed
 

@@ -61,6 +61,7 @@ def test_a_listener_has_every_key_in_order_with_its_default() -> None:
         "versions": None,
         "when": {},
         "optional": False,
+        "preinstalled": False,
         "setting": "api.port",
         "env": "TOY_API_PORT",
         "bind_setting": "api.address",
