@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.netports.core.plugins.module_utils import _listener, _verdict
 from ansible_collections.netports.core.plugins.module_utils._socket_table import FOUND, Owner, Socket, SocketTable
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _versions
+from ansible_collections.netports.core.plugins.plugin_utils._spec_model import SpecError
 
 SPEC = _spec_load.load()
 CONTROL_PLANES = ("kuma_standalone_cp", "kuma_global_cp", "kuma_zone_cp")
@@ -266,6 +267,38 @@ def test_netq_by_release(version):
 def test_netq_cloud_nodes_have_no_databases(version, expected):
     found = listeners("netq_cluster", version, deployment="cloud")
     assert rows(found) == sorted(tcp(NETQ_SERVER[version]) + tcp(expected))
+
+
+NETQ_NVLINK_SERVER = "22 80 179 2379 4/ip 4789/udp 5000 6443"
+NETQ_NVLINK_BETWEEN_NODES = "2380 10250 36443"
+
+
+def test_netq_for_nvlink_alone_requires_its_table_and_no_more():
+    server, cluster = (listeners(role, "5.3", fabric="nvlink") for role in ("netq_server", "netq_cluster"))
+    assert rows(server) == tcp(NETQ_NVLINK_SERVER)
+    assert rows(cluster) == sorted(tcp(NETQ_NVLINK_SERVER) + tcp(NETQ_NVLINK_BETWEEN_NODES))
+
+
+@pytest.mark.parametrize("version, optional", [("5.0", "4789/udp 2181 2888 3888 7073"), ("5.3", "4789/udp 2888")])
+def test_netq_combined_clusters_have_all_ports_but_zookeeper_was_not_on_their_first_table(version, optional):
+    found = listeners("netq_cluster", version, fabric="combined")
+    assert rows(found) == sorted(tcp(NETQ_SERVER[version]) + tcp(NETQ_BETWEEN_NODES[version]))
+    assert rows(one for one in found if one["optional"]) == tcp(optional)
+
+
+@pytest.mark.parametrize("version", NETQ_SERVER)
+@pytest.mark.parametrize("deployment", ["on_premises", "cloud"])
+def test_netq_size_of_the_cluster(version, deployment):
+    by_size = {size: listeners("netq_cluster", version, deployment=deployment, cluster_size=size) for size in (1, 3, 5, "other")}
+    assert by_size[1] == listeners("netq_server", version, deployment=deployment)
+    assert by_size[3] == by_size[5] == by_size["other"] != by_size[1]
+
+
+@pytest.mark.parametrize("size", [4, "three", 3.0, True, -1, [3]])
+def test_netq_unknown_size_is_told_which_there_are(size):
+    with pytest.raises(SpecError) as caught:
+        _resolve.resolve(SPEC, "netq_cluster", "5.3", {"cluster_size": size})
+    assert str(caught.value) == "conditions.cluster_size: %r is not one of: 1, 3, 5, other" % (size,)
 
 
 @pytest.mark.parametrize("version", NETQ_SERVER)
@@ -759,7 +792,7 @@ def test_releases_and_roles_are_those_of_the_design():
     defaults = {name: {c.name: c.default for c in product.conditions.values()} for name, product in SPEC.products.items()}
     assert defaults == {
         "cumulus_linux": {"rmp": False, "dhcp": True},
-        "netq": {"deployment": "on_premises"},
+        "netq": {"deployment": "on_premises", "fabric": "ethernet", "cluster_size": "3"},
         "kuma": {"environment": "universal", "transparent_proxy": False, "embedded_dns": False},
     }
 
