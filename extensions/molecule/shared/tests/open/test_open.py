@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -15,5 +16,5 @@ def test_other_hosts_reach_what_the_role_opens_to_them_and_nothing_else(fleet: A
 def test_the_rules_are_marked(fleet: Any, judged: str) -> None:
     rules = fleet.rules(judged)
     for role in fleet.hosts[judged]["roles"]:
-        # firewalld has names and no comments.
-        assert f"netports:{role}" in rules or f"netports-{role}" in rules
+        # firewalld has names and no comments: netports-ROLE, and where sources are admitted alone netports4-ROLE, netports6-ROLE.
+        assert re.search(rf"netports(:|[46]?(_\d+)?-){role}\b", rules)
