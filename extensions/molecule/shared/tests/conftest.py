@@ -102,8 +102,9 @@ class Fleet:
         return dict(zip(asked, json.loads(run.stdout), strict=True))
 
     def sources(self, target: str) -> list[str]:
-        """The hosts that try to reach `target`: the peer, and those that are to reach some of it alone."""
-        return sorted({"peer"}.union(*(listener.get("from", []) for listener in self.hosts[target]["opens"])))
+        """The hosts that try to reach `target`: the peer, or all where not all may."""
+        restricted = any("from" in listener for listener in self.hosts[target]["opens"])
+        return [name for name in self.hosts if name != target] if restricted else ["peer"]
 
     def expected(self, target: str, opened: bool) -> dict[str, str]:
         """What `sources` must find at all that the inventory names, with the role's ports open or not."""
