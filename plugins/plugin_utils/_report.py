@@ -59,7 +59,7 @@ class VerifyResult(TypedDict):
 
 
 class AllowResult(TypedDict):
-    """What port_allow said. `enforcing` is None where it is not known."""
+    """What port_allow said. `enforcing` is None where it is not known. `msg` is why it failed, or what it did but opening."""
 
     changed: bool
     check_mode: bool
@@ -235,7 +235,7 @@ def firewall_text(allow: AllowResult | None) -> str:
     changed = "unchanged"
     if allow["changed"]:
         changed = "would change" if allow["check_mode"] else "changed"
-    words = [allow["backend"], changed] + ["not enforcing"] * (allow["enforcing"] is False)
+    words = [allow["backend"], changed, shortened(allow["msg"])] + ["not enforcing"] * (allow["enforcing"] is False)
     return ", ".join(word for word in words if word)
 
 

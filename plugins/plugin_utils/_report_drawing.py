@@ -43,7 +43,7 @@ _FOOT = 8
 _LINE = 17
 _INDENT = 14
 # Widths of a letter, generously: what does not fit is cut, and whole in the title.
-_LETTER = 7.6
+_LETTER = 8.2
 _SMALL_LETTER = 6.2
 _NUMBER_LETTER = 7.3
 

@@ -222,7 +222,7 @@ def _matrix(report: Report) -> str:
 
 def _legend(report: Report) -> str:
     entries = ["<dt>%s%s</dt><dd>%s</dd>" % (sign(kind), _word(kind), _sentence(_meaning(kind))) for kind in _seen(report)]
-    return '<details class="legend"><summary>What the signs mean</summary><dl>%s</dl></details>' % "".join(entries)
+    return '<details class="legend" open><summary>What the signs mean</summary><dl>%s</dl></details>' % "".join(entries)
 
 
 def _seen(report: Report) -> list[str]:

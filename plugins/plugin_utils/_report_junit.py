@@ -69,10 +69,11 @@ def _of_role(classname: str, role: RoleResult, failures: list[Failure]) -> Itera
         yield _Case(classname, "role", _SKIPPED, role["state"], "the role is %s" % role["state"].replace("_", " "))
     if role["allow"] and not role["allow"]["failed"]:
         yield _Case(classname, "port_allow")
+    # In the order in which tasks run, which failures keep.
+    tasks = ["port_allow"] * bool(role["allow"] and role["allow"]["failed"]) + ["port_verify"]
     for failure in failures:
         if failure.verdict == _report.FAILED:
-            task = "port_allow" if role["allow"] and role["allow"]["failed"] else "port_verify"
-            yield _Case(classname, task, _ERROR, failure.verdict, failure.reason, _advice(failure))
+            yield _Case(classname, tasks.pop(0), _ERROR, failure.verdict, failure.reason, _advice(failure))
         elif not failure.listener:
             yield _Case(classname, failure.reason, _FAILURE, failure.verdict, failure.reason, _advice(failure))
     for listener in role["verify"]["listeners"] if role["verify"] else ():

@@ -10,7 +10,6 @@ Hosts with the same roles share a table, so that there is a column for what they
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import NamedTuple
 
 from ansible_collections.netports.core.plugins.plugin_utils import _report
@@ -20,13 +19,17 @@ from ansible_collections.netports.core.plugins.plugin_utils._report_markup impor
 # A listener keeps its column where its port is another one on each host.
 _Key = tuple[str, str]
 
+# So many have room for names that are not turned.
+_FEW_COLUMNS = 9
+
 
 class _Group(NamedTuple):
-    """The columns of a role: listeners by key with their ports, and whether there is one for the firewall."""
+    """The columns of a role: the ports of each listener, its place, and whether there is one for the firewall."""
 
     role: str
     versions: dict[str, None]
     ports: dict[_Key, dict[str, None]]
+    places: dict[_Key, int]
     firewall: bool
 
     @property
@@ -53,14 +56,17 @@ def _table(hosts: list[HostResult]) -> str:
     ports = "".join(_ports(group) for group in groups)
     # The last column of the head takes what width is left, so that the others stay narrow.
     head = '<thead><tr>%s%s<td class="rest" rowspan="2"></td></tr><tr>%s</tr></thead>' % (first, names, ports)
-    return '<table class="matrix%s">%s\n<tbody>\n%s\n</tbody></table>\n' % (" well" * well, head, rows)
+    roomy = sum(group.width for group in groups) <= _FEW_COLUMNS
+    kind = "matrix" + " roomy" * roomy + " well" * well
+    return '<table class="%s">%s\n<tbody>\n%s\n</tbody></table>\n' % (kind, head, rows)
 
 
 def _group(roles: list[RoleResult]) -> _Group:
-    group = _Group(roles[0]["role"], {}, {}, any(role["allow"] for role in roles))
+    group = _Group(roles[0]["role"], {}, {}, {}, any(role["allow"] for role in roles))
     for role in roles:
         group.versions.setdefault(role["version"])
         for listener in _listeners(role):
+            group.places.setdefault(_key(listener), len(group.ports))
             group.ports.setdefault(_key(listener), {}).setdefault(listener["port"])
     return group
 
@@ -114,12 +120,19 @@ def _cells(role: RoleResult, group: _Group) -> Iterator[str]:
 
 
 def _row_of(found: dict[_Key, ListenerResult], group: _Group) -> Iterator[str]:
-    """A cell for each listener, and one for each gap: where hosts have little in common, rows stay as short as they are."""
-    for known, keys in groupby(group.ports, key=lambda key: key in found):
-        if known:
-            yield from (_cell(found[key]) for key in keys)
-        else:
-            yield '<td colspan="%d"></td>' % len(list(keys))
+    """A cell for each listener, and one for each gap: a row costs what it has, however many columns others have brought."""
+    column = 0
+    for place, key in sorted((group.places[key], key) for key in found):
+        if place > column:
+            yield _gap(place - column)
+        yield _cell(found[key])
+        column = place + 1
+    if column < len(group.ports):
+        yield _gap(len(group.ports) - column)
+
+
+def _gap(width: int) -> str:
+    return '<td colspan="%d"></td>' % width
 
 
 def _cell(listener: ListenerResult) -> str:
@@ -142,8 +155,6 @@ def _firewall(role: RoleResult) -> str:
 
 
 def _no_listeners(role: RoleResult, width: int) -> str:
-    """Why no listener of this role was looked at."""
-    said = [part["msg"] for part in (role["allow"], role["verify"]) if part and part["failed"]]
-    text = _report.shortened(said[0]) if said else role["state"].replace("_", " ")
+    """That no listener of this role was looked at; why is said by the failures."""
     kind = _report.FAILED if role["state"] == _report.FAILED else ""
-    return '<td class="wide %s" colspan="%d"><i>%s</i></td>' % (kind, width, escaped(text))
+    return '<td class="wide %s" colspan="%d"><i>%s</i></td>' % (kind, width, role["state"].replace("_", " "))

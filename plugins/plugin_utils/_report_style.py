@@ -29,7 +29,7 @@ class Theme(NamedTuple):
 LIGHT = Theme(
     surfaces={"page": "#f6f6f4", "card": "#ffffff", "head": "#f0f0ed"},
     inks={"text": "#191b1e", "muted": "#565c64", "accent": "#1a56a8", "bad": "#b4161f", "good": "#1a6a32"},
-    lines={"line": "#dddfe2", "edge": "#8b939d"},
+    lines={"line": "#dddfe2", "edge": "#7f8791"},
     kinds={
         _verdict.OK: ("#e3f2e6", "#1a6a32"),
         OPTIONAL: ("#ececee", "#565c64"),
@@ -80,7 +80,7 @@ def _kinds() -> str:
         rules.append("td.%s, .sign.%s { background: var(--%s-ground); color: var(--%s-ink); }" % (kind, kind, kind, kind))
         # What reads aloud has the word beside it.
         rules.append('td.%s::before, .sign.%s::before { content: "%s"; content: "%s" / ""; }' % (kind, kind, sign, sign))
-        pale = kind in (_verdict.OK, OPTIONAL)
+        pale = kind in (_verdict.OK, OPTIONAL, _verdict.UNVERIFIABLE)
         rules.append(".bar .%s { fill: var(--%s-%s); }" % (kind, kind, "ink" if pale else "ground"))
     return "\n".join(rules)
 

@@ -16,6 +16,7 @@ from ansible_collections.netports.core.plugins.plugin_utils._report import Repor
 _WIDTH = 120
 _NARROWEST = 16
 _NARROWEST_SENTENCE = 30
+_LONGEST_WORDS = 40
 _GAP = "  "
 _NAMES_WIDTH = 40
 _UNCERTAIN_LINES = 10
@@ -99,10 +100,11 @@ def _table(rows: Sequence[Sequence[str]], after: Mapping[int, str] | None = None
 
 
 def _widths(wanted: Sequence[int]) -> list[int]:
-    """The widths of columns: where they are too wide together the last one, which has sentences, gives way, then the widest."""
+    """The widths of columns: where they are too wide together the last one gives way if it has sentences, then the widest."""
     room = _WIDTH - len(_GAP) * (len(wanted) - 1)
     widths = list(wanted)
-    widths[-1] = max(min(widths[-1], _NARROWEST_SENTENCE), widths[-1] - max(0, sum(widths) - room))
+    if widths[-1] > _LONGEST_WORDS:
+        widths[-1] = max(_NARROWEST_SENTENCE, widths[-1] - max(0, sum(widths) - room))
     for _excess in range(sum(widths) - room):
         if max(widths) <= _NARROWEST:
             break

@@ -188,5 +188,6 @@ def large(hosts: int = 300, listeners: int = 20) -> Any:
         if n % 31 == 7:
             found[-1] = listener(*padded[-1], _verdict.UNVERIFIABLE)
         made.append(host("%s-%03d.example.com" % (name.replace("_", "-"), n), role(name, found)))
-    made[42] = host(made[42]["host"], state="unreachable", msg="Failed to connect to the host via ssh: Connection timed out")
+    gone = hosts // 7
+    made[gone] = host(made[gone]["host"], state="unreachable", msg="Failed to connect to the host via ssh: Connection timed out")
     return report(*made, connections=CONNECTIONS)
