@@ -53,7 +53,10 @@ def variables(default_version: str) -> List[Variable]:
         Variable("conditions", "dict", {}, "Conditions of the port spec that hold on the host; the README lists them."),
         Variable("ports", "dict", {}, "Listener name to the port that it was moved to; null drops the listener."),
         Variable(
-            "product_config", "dict", {}, "Configuration of the product itself (keys config, env, dataplane); ports follow it."
+            "product_config",
+            "dict",
+            {},
+            "Configuration of the product itself, given or read on the host; ports follow it (docs/product-config.md).",
         ),
         Variable("spec_dirs", "list", [], "Directories with spec files of your own, on the controller.", (), "path"),
         Variable(

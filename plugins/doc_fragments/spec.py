@@ -36,10 +36,16 @@ options:
   product_config:
     description:
       - The product's own configuration, from which its ports are taken.
-      - C(config) is the text of a YAML configuration file, or the mapping in it.
-      - C(env) is a mapping of environment variables, or their C(KEY=VALUE) lines.
-      - C(dataplane) is a Kuma Dataplane resource, as YAML text (of one or more documents), a mapping or a list.
-      - It stays on the controller.
+      - C(config) is the text of a YAML configuration file, or the mapping in it; C(config_file) is its path on the host.
+      - C(env) is a mapping of environment variables, or their C(KEY=VALUE) lines; C(env_file) is the path on the host of a
+        file with such lines, or a list of paths, with C(-) before those that may be missing.
+      - C(unit) is a systemd unit on the host, of which C(Environment=) and C(EnvironmentFile=) count.
+      - C(dataplane) is a Kuma Dataplane resource, as YAML text (of one or more documents), a mapping or a list;
+        C(dataplane_file) is the path on the host of a file with one or more, or a list of paths.
+      - The environment wins over the configuration, and what is given over what is read on the host.
+      - Files and unit are read with one more remote run, in check mode too; hosts without Python can have them.
+      - What is read stays on the controller and is not shown, but for a wrong value of a key that counts.
+      - See U(https://github.com/netports/netports.core/blob/main/docs/product-config.md).
     type: dict
   spec_dirs:
     description:

@@ -47,6 +47,7 @@ options:
       - C(env) are its environment variables, as a mapping or as lines of C(KEY=VALUE). They win over C(config).
       - C(dataplane) are Kuma's Dataplane, ZoneIngress or ZoneEgress resources of this host, as YAML text, a mapping or a
         list of mappings.
+      - What the modules read on the host (C(config_file), C(env_file), C(unit), C(dataplane_file)) is refused here.
     type: dict
     default: {}
   spec_dirs:

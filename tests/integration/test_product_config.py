@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import shlex
 from typing import Any, Dict, FrozenSet, Iterator, List, Set
 
 import pytest
+import yaml
 
 from ansible_collections.netports.core.plugins.plugin_utils import _environment, _resolve, _spec_load
 from tests.lab import ansible_runs as ansible
@@ -136,6 +138,57 @@ def test_what_cannot_be_used_fails_with_option_and_path(
     assert SECRET not in run.output
 
 
+# --- the examples of the documentation --------------------------------------------------------------------------------------
+
+DOCUMENT = (HERE.parent.parent / "docs" / "product-config.md").read_text()
+BLOCK = re.compile(r"^```[a-z]+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HOSTS_FILE = re.compile(r"# (/\S+) on the host\n(.*)", re.DOTALL)
+ROW = re.compile(r"^\| `(\S+)` \| (?:(\w+) (\d+), (\S+)|nothing) \|$", re.MULTILINE)
+
+
+class Example:
+    """A section of the document: files of the host, a play, and a table of what becomes of listeners."""
+
+    def __init__(self, text: str) -> None:
+        blocks = BLOCK.findall(text)
+        files = [HOSTS_FILE.match(block) for block in blocks]
+        self.files = {match.group(1): match.group(2) for match in files if match}
+        (play,) = [yaml.safe_load(block) for block, match in zip(blocks, files, strict=True) if not match]
+        ((self.hosts, self.tasks),) = [(one["hosts"], one["tasks"]) for one in play]
+        self.becomes = {name: (protocol, int(port), bind) if port else None for name, protocol, port, bind in ROW.findall(text)}
+
+    def check(self, run: ansible.Run) -> None:
+        assert run.result("port_allow")["changed"], run.output
+        found = {one["name"]: (one["protocol"], one["port"], one["bind"]) for one in run.result("port_verify")["listeners"]}
+        assert self.becomes and {name: found.get(name) for name in self.becomes} == self.becomes
+
+
+EXAMPLES = {
+    title: Example(text)
+    for title, _newline, text in (section.partition("\n") for section in DOCUMENT.split("\n## ")[1:])
+    if "\n- hosts: " in text
+}
+
+
+def examples(units: bool) -> List[str]:
+    return [title for title, one in EXAMPLES.items() if any(".service" in path for path in one.files) is units]
+
+
+def test_every_product_with_a_configuration_has_an_example() -> None:
+    assert {example.hosts.partition("_")[0] for example in EXAMPLES.values()} == {"kuma", "netq"}
+    assert len(examples(False)) == 4 and len(examples(True)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", examples(False))
+def test_the_examples_of_the_documentation(lab_host_pair: HostPair, title: str) -> None:
+    example, host = EXAMPLES[title], lab_host_pair.host
+    for path, text in example.files.items():
+        host.write(path, text)
+    # Nothing listens there; what would have to is what the example is about.
+    example.check(ansible.playbook(host, example.tasks, None, "-e", "%s_timeout=0" % example.hosts))
+
+
 # --- machines with systemd -----------------------------------------------------------------------------------------------
 
 UNIT = "/etc/systemd/system/kuma-cp.service"
@@ -246,6 +299,18 @@ class TestUnits:
             assert ports(result)["dp-server"] == 5678
         else:
             assert "product_config.unit: no-such-unit: is no unit that systemd on the host has loaded" in result["msg"]
+
+    @pytest.mark.parametrize("title", examples(True))
+    def test_the_examples_of_the_documentation(self, installed: Installed, title: str) -> None:
+        example = EXAMPLES[title]
+        for path, text in example.files.items():
+            installed.machine.write(path, text)
+        installed.machine.run(["systemctl", "daemon-reload"])
+        try:
+            example.check(installed.controller.playbook(example.tasks, "-e", "%s_timeout=0" % example.hosts))
+        finally:
+            installed.machine.run(["rm", "/etc/kuma/kuma-cp.env"])
+            installed.write_unit(installed.unit)
 
     def test_environment_files_are_read_as_systemd_reads_them(self, installed: Installed) -> None:
         text = "\n".join(SYNTAX)

@@ -72,6 +72,10 @@ def test_a_warning_is_shown_and_the_listeners_are_there() -> None:
             "'kuma_zone_cp', conditions={'rmp': true}",
             "conditions.rmp: is not a condition of kuma; its conditions are environment (",
         ),
+        (
+            "'kuma_zone_cp', product_config={'config_file': '/etc/kuma-cp.yml'}",
+            "product_config.config_file: is on the host, and no host is asked here; give what it holds as config",
+        ),
         ("'kuma_zone_cp', spec_dirs=['/nowhere']", "/nowhere: cannot be read as a directory of spec files: No such file"),
     ],
 )
