@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 from tests.lab.sandbox import FAMILIES, HERE, Host, LabError, Target
@@ -206,7 +205,7 @@ class RoleHost:
         return packets
 
     def _launch(self, name: str) -> subprocess.Popen[str]:
-        argv = [sys.executable, str(HERE / "standins" / "listener.py"), "--name", name]
+        argv = [self.host.python, str(HERE / "standins" / "listener.py"), "--name", name]
         argv += ["--listeners", LISTENERS_FILE, "--stack", self.stack, "--commands"]
         return self.host.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
