@@ -51,7 +51,9 @@ class Fleet:
         for machine in self.machines.values():
             firewall.install(machine)
         self.overrides = tmp_path / "overrides.yml"
-        self.overrides.write_text(json.dumps({"all": {"hosts": {name: self._way_to(one) for name, one in self.machines.items()}}}))
+        self.overrides.write_text(
+            json.dumps({"all": {"hosts": {name: self._way_to(one) for name, one in self.machines.items()}}})
+        )
 
     @staticmethod
     def _way_to(machine: Machine) -> Variables:
