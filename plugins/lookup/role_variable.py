@@ -66,5 +66,5 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         role, default, known = self.get_option("role"), self.get_option("default"), variables or {}
         names = ["%s_%s" % (role, term) for term in terms]
-        assert self._templar is not None
-        return [self._templar.template(known[name]) if name in known else default for name in names]
+        template = self._templar.template  # type: ignore[union-attr]  # Ansible gives one to every lookup
+        return [template(known[name]) if name in known else default for name in names]

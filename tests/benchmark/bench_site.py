@@ -6,12 +6,14 @@
     python tests/benchmark/bench_site.py [--pairs 5] [--small]
 
 No host takes part: a connection that answers at once stands in for all, so that what is measured is what Ansible and the
-collection do on the controller. Held against a play with two modules that do nothing, over the same connection. The last
-rows hold the time of a host in an inventory against that of a host in a smaller one: above 1 it is no straight line.
+collection do on the controller. Held against a play of the role alone, and against a play with two modules that do nothing,
+over the same connection. The last rows hold the time of a host in an inventory against that of a host in a smaller one: above
+1 it is no straight line.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import tempfile
@@ -49,8 +51,8 @@ def _answer() -> dict[str, Any]:
     }
 
 
-def _commands(directory: Path, size: int) -> tuple[_pairs.Command, _pairs.Command]:
-    """The playbook, and a play with two modules that do nothing, over as many hosts."""
+def _commands(directory: Path, size: int) -> tuple[_pairs.Command, ...]:
+    """The playbook, and what it is held against, over as many hosts."""
     home = directory / str(size)
     home.mkdir()
     (home / "answer").write_text(json.dumps(_answer()))
@@ -64,11 +66,16 @@ def _commands(directory: Path, size: int) -> tuple[_pairs.Command, _pairs.Comman
         variables = {**settings, "ansible_instant_answer": str(home / answer)}
         return _ansible.Controller(str(place), variables, "instant", groups)
 
+    last = "host%03d" % (size - 1)
     report = "netports_report=%s" % (home / "report.html")
-    ours = controller("answer").of_collection("site", "site", "%d hosts: %d ok" % (size, size), "--extra-vars", report)
-    tasks = [{"name": name, "nothing": {}} for name in ("First", "Second")]
-    theirs = controller("nothing").playbook("two modules that do nothing", tasks, "host%03d" % (size - 1))
-    return ours, theirs
+    with_answers = controller("answer")
+    nothing = [{"name": name, "nothing": {}} for name in ("First", "Second")]
+    role = [{"name": "Role", "ansible.builtin.import_role": {"name": "netports.core.%s" % ROLE}}]
+    return (
+        with_answers.of_collection("site", "site", "%d hosts: %d ok" % (size, size), "--extra-vars", report),
+        with_answers.playbook("the role alone", role, last),
+        controller("nothing").playbook("two modules that do nothing", nothing, last),
+    )
 
 
 def measured(sizes: Sequence[int], pairs: int) -> Iterator[_pairs.Row]:
@@ -78,11 +85,12 @@ def measured(sizes: Sequence[int], pairs: int) -> Iterator[_pairs.Row]:
             for command in group:
                 _pairs.seconds(command)
         times = _pairs.in_turns(groups, pairs)
-    for size, (ours, theirs) in zip(sizes, times):
-        yield _pairs.Row("`site`, %d hosts" % size, "two modules that do nothing", _pairs.pair(ours, theirs))
-    for (small, (before, _)), (large, (after, _)) in zip(list(zip(sizes, times)), list(zip(sizes, times))[1:]):
-        what = "a host of `site`, of %d" % large, "of %d" % small
-        yield _pairs.Row(*what, _pairs.pair([one / large for one in after], [one / small for one in before]), 1.1)
+    for size, (ours, *others) in zip(sizes, times):
+        for against, theirs in zip(("the role alone", "two modules that do nothing"), others):
+            yield _pairs.Row("`site`, %d hosts" % size, against, _pairs.pair(ours, theirs))
+    for (small, before), (large, after) in itertools.pairwise((size, ours) for size, (ours, *_others) in zip(sizes, times)):
+        pair = _pairs.pair([one / large for one in after], [one / small for one in before])
+        yield _pairs.Row("a host of `site`, of %d" % large, "a host of %d" % small, pair, 1.1)
 
 
 def main() -> None:
