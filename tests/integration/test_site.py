@@ -311,3 +311,16 @@ def test_all_formats_relative_paths_and_output_for_programs(lab: Lab, tmp_path: 
     assert all("dp-server" in (tmp_path / name).read_text() or name in ("report.txt", "report.md") for name in names)
     assert (tmp_path / "report.txt").read_text() in done.output
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
+
+
+@pytest.mark.slow
+def test_the_spec_is_parsed_once_for_all_hosts(lab: Lab) -> None:
+    host = lab.host("host")
+    hosts = {"h%d" % number: None for number in range(1, 5)}
+    log = "/run/lab/parses"
+    environment = {"ANSIBLE_CALLBACKS_ENABLED": "lab_events,lab_parses", "LAB_PARSES": log}
+    data = inventory({ZONE: list(hosts), "netq_server": ["h1"]}, hosts, netq_server_timeout=0)
+    done = ansible.inventory_playbook(host, "verify", data, environment=environment)
+    assert "4 hosts: 4 failed" in done.output
+    parsed = [line.split()[0] for line in host.path(log).read_text().splitlines()]
+    assert sorted(parsed) == sorted("_specs/%s" % path.name for path in _spec_load.OWN_DIR.glob("*.yml"))
