@@ -72,6 +72,8 @@ class Backend(abc.ABC):
     name: str
     # What filtered on the host when this backend was found to be in charge; None where it was named.
     seen: Optional[Ruleset] = None
+    # Of that, what nft showed; None where there is no nft.
+    shown: Optional[Ruleset] = None
 
     def __init__(self, effects: Effects) -> None:
         self.effects = effects

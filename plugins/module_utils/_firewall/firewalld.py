@@ -25,6 +25,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     nft_plan,
     nft_ruleset,
     observed,
+    units,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Bus, Zone
@@ -118,7 +119,7 @@ class Firewalld(Backend):
             if zone is not None:
                 zones[name] = zone
         filtering = fwd_zones.filtering(entered, zones, interfaces, bound, default)
-        starts = running or self._bus.unit()[1] in _STARTS
+        starts = running or units.firewalld(self.effects)[1] in _STARTS
         return _Host(running, starts, permanent, claims, interfaces, bound, default, zones, tuple(filtering))
 
     def _interfaces(self) -> Dict[str, List[str]]:

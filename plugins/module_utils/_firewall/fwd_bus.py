@@ -9,13 +9,13 @@ What busctl prints is read in its own notation, which every version has; --json 
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._address import IPV6
+from ansible_collections.netports.core.plugins.module_utils._firewall import units
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
@@ -26,8 +26,6 @@ _ZONE = _NAME + ".zone"
 _IPSET = _NAME + ".ipset"
 _CONFIG = _NAME + ".config"
 START_TIMEOUT = 20.0
-# The states of a unit that runs, or soon will.
-ALIVE = ("active", "activating", "reloading")
 # A rich rule takes the daemon some 10 ms, and there may be hundreds.
 _CALL_TIMEOUT = 100
 _UNKNOWN = ("INVALID_SERVICE", "INVALID_IPSET")
@@ -150,20 +148,11 @@ class Bus:
                 return True
             if not _absent(answer):
                 raise FirewallError("cannot ask firewalld over D-Bus: %s" % _said(answer))
-            if self.unit()[0] not in ALIVE:
+            if units.firewalld(self._effects)[0] not in units.ALIVE:
                 return False
             if time.monotonic() > deadline:
                 raise FirewallError("firewalld has been starting for %d s and does not answer on D-Bus" % START_TIMEOUT)
             time.sleep(0.1)
-
-    def unit(self) -> Tuple[str, str]:
-        """What systemd says of firewalld.service: its state, and whether it starts at boot; empty where there is none."""
-        systemctl = _run.find_program("systemctl") if os.path.isdir("/run/systemd/system") else None
-        if systemctl is None:
-            return "", ""
-        answer = self._effects.query([systemctl, "show", "firewalld.service", "--property=ActiveState,UnitFileState"])
-        found = dict(line.partition("=")[::2] for line in answer.stdout.splitlines())
-        return found.get("ActiveState", ""), found.get("UnitFileState", "")
 
     def _command(self, call: Sequence[str], verb: str = "call") -> List[str]:
         path, interface, *rest = call

@@ -16,7 +16,7 @@ import re
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
-from ansible_collections.netports.core.plugins.module_utils._firewall import nft_plan, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import nft_plan, nft_ruleset, units
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import FilesPlan, Request
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
@@ -91,15 +91,10 @@ def find_boot(effects: Effects) -> Boot:
 
 
 def _asked_of_systemd(effects: Effects) -> Tuple[Optional[str], Optional[bool]]:
-    systemctl = _run.find_program("systemctl") if os.path.isdir("/run/systemd/system") else None
-    if systemctl is None:
-        return None, None
-    answer = effects.query([systemctl, "show", "nftables.service", "--property=ExecStart,UnitFileState"])
-    if answer.rc != 0:
-        return None, None
-    path = re.search(r"^ExecStart=.*\bargv\[\]=[^;]*?\s-f\s+(/[^\s;]+)", answer.stdout, re.MULTILINE)
-    state = re.search(r"^UnitFileState=(\S+)", answer.stdout, re.MULTILINE)
-    enabled = state.group(1) in ("enabled", "enabled-runtime", "static", "generated", "alias") if state else None
+    shown = units.show(effects, "nftables.service", "ExecStart", "UnitFileState")
+    path = re.search(r"^ExecStart=.*\bargv\[\]=[^;]*?\s-f\s+(/[^\s;]+)", shown, re.MULTILINE)
+    state = units.value(shown, "UnitFileState")
+    enabled = state in ("enabled", "enabled-runtime", "static", "generated", "alias") if state else None
     return (path.group(1) if path else None), enabled
 
 

@@ -81,7 +81,7 @@ class Nftables(Backend):
         return self.effects.query((*self._enter, self._nft, *arguments))
 
     def plan(self, request: Request) -> Plan:
-        ruleset = self.ruleset()
+        ruleset = self.ruleset() if self.shown is None else self.shown
         edits = nft_plan.plan(ruleset, request.label, request.rules, request.exclusive)
         idle = bool(request.rules) and not edits.enforcing
         if request.persist and not idle:

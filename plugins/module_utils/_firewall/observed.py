@@ -49,30 +49,34 @@ def read(effects: Effects, enter: Sequence[str] = ()) -> Ruleset:
     names that begin with `nft_ruleset.LEGACY`; what is loaded there and cannot be listed is one rule that may do anything.
     `enter` is a command that runs its arguments in another network namespace.
     """
+    return read_both(effects, enter)[0]
+
+
+def read_both(effects: Effects, enter: Sequence[str] = ()) -> Tuple[Ruleset, Optional[Ruleset]]:
+    """The same, and what nft shows of it; None where there is no nft."""
     reader = _Reader(effects, tuple(enter))
     if _run.find_program("nft") is not None:
-        ruleset = Nftables(effects, enter).ruleset()
+        ruleset = shown = Nftables(effects, enter).ruleset()
         dumps = [reader.dump(family, NFT_FLAVOUR) for family in sorted(_unclear_families(ruleset))]
-        native = True
     else:
-        ruleset, native = Ruleset({}, {}, {}, {}), False
+        ruleset, shown = Ruleset({}, {}, {}, {}), None
         dumps = [reader.dump(family, NFT_FLAVOUR) for family in _PROGRAMS if reader.program(family, NFT_FLAVOUR)]
     dumps += [reader.dump(family, LEGACY_FLAVOUR) for family in reader.legacy_families()]
-    if not native:
+    if shown is None:
         _check_without_nft(dumps, reader)
         for family, table in reader.tables_beside_iptables(dumps):
             ruleset = _with_unread(ruleset, (family, table, "input"), "the command nft is not installed (package nftables)")
     if not dumps:
-        return ruleset
+        return ruleset, shown
     # What most hosts do without is not compiled there.
     from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset
 
     sets = reader.sets() if any(ipt_ruleset.names_sets(dump.text) for dump in dumps) else {}
     for dump in dumps:
-        ruleset = _with(ruleset, dump, sets, native)
+        ruleset = _with(ruleset, dump, sets, native=shown is not None)
     if not ruleset.local and any(" -d " in dump.text for dump in dumps):
         ruleset = ruleset._replace(local=local_addresses(effects, enter))
-    return ruleset
+    return ruleset, shown
 
 
 def of(backend: Backend) -> Ruleset:

@@ -19,6 +19,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     nft_plan,
     nft_ruleset,
     observed,
+    units,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
@@ -154,10 +155,8 @@ def _firewalld_unit(effects: Effects) -> Tuple[bool, bool]:
     """
     if _run.find_program("firewall-cmd") is None:
         return False, False
-    from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_bus
-
-    state, boots = fwd_bus.Bus(effects).unit()
-    return state in fwd_bus.ALIVE, boots.startswith("enabled")
+    state, boots = units.firewalld(effects)
+    return state in units.ALIVE, boots.startswith("enabled")
 
 
 def _has_direct_rules(effects: Effects) -> bool:
@@ -174,7 +173,7 @@ def choose(backend: str, effects: Effects) -> Backend:
     """The backend of that name; for `auto` the one in charge. Raises FirewallError when there is none of ours."""
     if backend != AUTO:
         return BACKENDS[backend](effects)
-    ruleset = observed.read(effects)
+    ruleset, shown = observed.read_both(effects)
     found = in_charge(ruleset, effects)
     if len(found) > 1:
         raise FirewallError(
@@ -187,7 +186,7 @@ def choose(backend: str, effects: Effects) -> Backend:
             % (found[0], ", ".join(BACKENDS))
         )
     chosen = BACKENDS[found[0]](effects) if found else _idle(ruleset, effects)
-    chosen.seen = ruleset
+    chosen.seen, chosen.shown = ruleset, shown
     return chosen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_bus
+from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_bus, units
 from ansible_collections.netports.core.plugins.module_utils._run import Answer
 
 # As busctl prints them.
@@ -56,7 +56,7 @@ class Scripted:
 @pytest.fixture
 def bus(monkeypatch):
     monkeypatch.setattr(fwd_bus._run, "find_program", lambda name: "/usr/bin/" + name)
-    monkeypatch.setattr(fwd_bus.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(units.os.path, "isdir", lambda path: True)
     monkeypatch.setattr(fwd_bus.time, "sleep", lambda seconds: None)
     return lambda *answers: fwd_bus.Bus(Scripted(answers))
 

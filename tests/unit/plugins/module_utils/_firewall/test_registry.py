@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset, nft_ruleset, registry
+from ansible_collections.netports.core.plugins.module_utils._firewall.base import Request
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
-from ansible_collections.netports.core.plugins.module_utils._run import Effects
+from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
 
 EMPTY = Ruleset({}, {}, {}, {})
 
@@ -25,14 +30,17 @@ def joined(*rulesets: Ruleset) -> Ruleset:
     return EMPTY._replace(chains=chains, rules={key: rules for ruleset in rulesets for key, rules in ruleset.rules.items()})
 
 
-def nftables(table: str, policy: str, *expressions: object) -> Ruleset:
+def nft_items(table: str, policy: str, *expressions: object) -> list[dict[str, Any]]:
     key = {"family": "inet", "table": table}
-    items = [
+    return [
         {"table": {"family": "inet", "name": table}},
         {"chain": dict(key, name="in", type="filter", hook="input", prio=0, policy=policy)},
         {"rule": dict(key, chain="in", handle=1, expr=list(expressions))},
     ]
-    return nft_ruleset.parse({"nftables": items})
+
+
+def nftables(table: str, policy: str, *expressions: object) -> Ruleset:
+    return nft_ruleset.parse({"nftables": nft_items(table, policy, *expressions)})
 
 
 @pytest.fixture
@@ -109,3 +117,26 @@ def test_who_is_in_charge_by_the_files(machine: pathlib.Path) -> None:
     (machine / "policy.conf").write_text("include /etc/cumulus/acl/policy.d/*.rules\n")
     assert registry.in_charge(other_family, effects) == ["cumulus_acl"]
     assert registry.in_charge(nftables("filter", "drop"), effects) == ["cumulus_acl", "nftables"]
+
+
+class Nft(Effects):
+    """A host with nft alone; `asked` are the commands that were run."""
+
+    def __init__(self, listed: dict[str, Any]) -> None:
+        super().__init__(check_mode=True)
+        self._listed = listed
+        self.asked: list[tuple[str, ...]] = []
+
+    def query(self, argv: Sequence[str], text: str = "") -> Answer:
+        self.asked.append(tuple(argv))
+        return Answer(0, json.dumps(self._listed), "")
+
+
+def test_what_tells_who_is_in_charge_is_what_the_plan_is_made_on(machine: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry._run, "find_program", lambda name: "/sbin/nft" if name == "nft" else None)
+    monkeypatch.setattr(registry._run, "read_text", lambda path: None)
+    effects = Nft({"nftables": nft_items("filter", "drop")})
+    backend = registry.choose(registry.AUTO, effects)
+    plan = backend.plan(Request("web", (Rule("web", "tcp", ((80, 80),), "both"),), exclusive=False, persist=False))
+    assert (backend.name, plan.changed, plan.enforcing) == ("nftables", True, True)
+    assert effects.asked == [("/sbin/nft", "-j", "list", "ruleset")]
