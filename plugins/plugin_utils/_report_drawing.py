@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ansible_collections.netports.core.plugins.module_utils._firewall import model
 from ansible_collections.netports.core.plugins.plugin_utils import _report
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
 from ansible_collections.netports.core.plugins.plugin_utils._report_markup import escaped
@@ -42,6 +43,9 @@ _NODE_FOOT = 12
 _FOOT = 8
 _LINE = 17
 _INDENT = 14
+# Turns of sorting either side by the other, and how far apart boxes are for that, in rows.
+_TURNS = 8
+_ROWS_BETWEEN = 3
 # Widths of a letter, generously: what does not fit is cut, and whole in the title.
 _LETTER = 8.2
 _SMALL_LETTER = 6.2
@@ -73,8 +77,8 @@ def render(report: Report) -> str:
         return ""
     hosts = _hosts(report)
     external = {connection["from"] for connection in report["connections"] if connection["external"]}
-    targets = [_Target(_node(name, hosts, False), ports) for name, ports in _targets(report).items()]
-    clients = [_node(name, hosts, name in external) for name in _clients(targets)]
+    targets, names = _untangled([_Target(_node(name, hosts, False), ports) for name, ports in _targets(report).items()])
+    clients = [_node(name, hosts, name in external) for name in names]
     return "".join(_drawing(sheet, clients, targets) for sheet in _SHEETS)
 
 
@@ -90,7 +94,8 @@ def _hosts(report: Report) -> dict[str, list[str]]:
 def _node(name: str, hosts: Mapping[str, Sequence[str]], external: bool) -> _Node:
     states = hosts.get(name, ())
     if external or not states:
-        return _Node(name, external, "external" if external else "no host", "none")
+        note = "everybody" if name == model.ANY else "external" if external else "no host"
+        return _Node(name, external, note, "none")
     failed = sum(state == _report.FAILED for state in states)
     unknown = sum(state in (_report.SKIPPED, _report.NOT_RUN) for state in states)
     note = "%d of %d failed" % (failed, len(states)) if failed else "%d of %d not run" % (unknown, len(states))
@@ -115,33 +120,61 @@ def _targets(report: Report) -> dict[str, list[_Ports]]:
     return targets
 
 
+def _untangled(targets: Sequence[_Target]) -> tuple[list[_Target], list[str]]:
+    """Targets, their ports and their clients in an order in which lines cross little.
+
+    Each side in turn is sorted by the middle of what it is connected with on the other, which soon changes no more.
+    """
+    ordered = list(targets)
+    clients = _clients(ordered)
+    for _turn in range(_TURNS):
+        places = {client: float(number) for number, client in enumerate(clients)}
+        ordered = [
+            target._replace(ports=sorted(target.ports, key=lambda ports: _middle(ports.clients, places))) for target in ordered
+        ]
+        ordered.sort(key=lambda target: _middle([client for ports in target.ports for client in ports.clients], places))
+        clients = _clients(ordered)
+    return ordered, clients
+
+
 def _clients(targets: Iterable[_Target]) -> list[str]:
-    """All clients, each beside the middle of what it connects to, so that lines cross little."""
-    places: dict[str, list[int]] = {}
-    for number, ports in enumerate(ports for target in targets for ports in target.ports):
-        for client in ports.clients:
-            places.setdefault(client, []).append(number)
-    return sorted(places, key=lambda client: (sum(places[client]) / len(places[client]), client))
+    """All clients, by the middle of the listeners that they connect to."""
+    places: dict[str, list[float]] = {}
+    row = 0.0
+    for target in targets:
+        for ports in target.ports:
+            for client in ports.clients:
+                places.setdefault(client, []).append(row + len(ports.listeners) / 2)
+            row += len(ports.listeners)
+        row += _ROWS_BETWEEN
+    return sorted(places, key=lambda client: sum(places[client]) / len(places[client]))
+
+
+def _middle(names: Sequence[str], places: Mapping[str, float]) -> float:
+    return sum(places[name] for name in names) / len(names)
 
 
 # --- one drawing -------------------------------------------------------------------------------------------------------------
 
 
 def _drawing(sheet: _Sheet, clients: Sequence[_Node], targets: Sequence[_Target]) -> str:
-    right, anchors, height = _right_side(sheet, targets)
-    ends = [[y for name, y in anchors if name == node.name] for node in clients]
     heights = [_head(sheet.client_width, node) + _NODE_FOOT for node in clients]
-    tops, height = _left_side(ends, heights, height)
+    least = sum(heights) + _GAP * (len(heights) - 1) + 2 * _MARGIN
+    spare = least - _right_side(sheet, targets, 0)[2]
+    right, anchors, bottom = _right_side(sheet, targets, max(_MARGIN, spare / 2))
+    height = max(least, bottom + _MARGIN)
+    ends = [[y for name, y in anchors if name == node.name] for node in clients]
+    tops = _left_side(ends, heights, height)
     left = [_client(sheet, *client) for client in zip(clients, tops, heights, ends)]
     title = "Who connects to whom: %s; the list below says the same in words" % _report.plural(len(anchors), "connection")
     start = '<svg class="%s" viewBox="0 0 %d %d" role="img" aria-label="%s">' % (sheet.name, sheet.width, height, escaped(title))
     return "\n".join([start, *left, *right, "</svg>\n"])
 
 
-def _right_side(sheet: _Sheet, targets: Sequence[_Target]) -> tuple[list[str], list[tuple[str, float]], float]:
-    """The boxes of the targets, where lines of which client end, and the height of it all."""
+def _right_side(sheet: _Sheet, targets: Sequence[_Target], y: float) -> tuple[list[str], list[tuple[str, float]], float]:
+    """The boxes of the targets from `y` on, where lines of which client end, and where the boxes do."""
     drawn, anchors = [], []
-    x, y = sheet.width - sheet.target_width - _MARGIN, float(_MARGIN)
+    x = sheet.width - sheet.target_width - _MARGIN
     for target in targets:
         top, parts = y, []
         y += _head(sheet.target_width, target.node) + _FOOT
@@ -157,23 +190,22 @@ def _right_side(sheet: _Sheet, targets: Sequence[_Target]) -> tuple[list[str], l
         y += _FOOT
         drawn.append("<g>%s</g>" % "".join([_box(target.node, x, top, sheet.target_width, y - top), *parts]))
         y += _GAP
-    return drawn, anchors, y - _GAP + _MARGIN
+    return drawn, anchors, y - _GAP
 
 
-def _left_side(ends: Sequence[Sequence[float]], heights: Sequence[float], room: float) -> tuple[list[float], float]:
-    """The tops of the clients' boxes, near the middle of where their lines end and none upon another; the height of it all."""
+def _left_side(ends: Sequence[Sequence[float]], heights: Sequence[float], room: float) -> list[float]:
+    """The tops of the clients' boxes: near the middle of where their lines end, none upon another, all within the room."""
     tops: list[float] = []
     free = float(_MARGIN)
     for ys, height in zip(ends, heights):
         tops.append(max(free, sum(ys) / len(ys) - height / 2))
         free = tops[-1] + height + _GAP
-    # What was pushed out at the bottom pushes the others up, as far as there is room.
-    room = max(room, sum(heights) + _GAP * (len(heights) - 1) + 2 * _MARGIN)
+    # What was pushed out at the bottom pushes the others up.
     limit = room - _MARGIN
     for number in reversed(range(len(tops))):
         tops[number] = min(tops[number], limit - heights[number])
         limit = tops[number] - _GAP
-    return tops, room
+    return tops
 
 
 def _client(sheet: _Sheet, node: _Node, top: float, height: float, ends: Sequence[float]) -> str:

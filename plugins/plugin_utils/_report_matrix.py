@@ -41,15 +41,15 @@ def render(report: Report) -> str:
     """The tables; empty if no host has a role that was looked at."""
     blocks: dict[tuple[str, ...], list[HostResult]] = {}
     for host in report["hosts"]:
-        if host["roles"] and host["state"] != _report.UNREACHABLE:
+        if any(role["state"] != _report.NOT_RUN for role in host["roles"]):
             blocks.setdefault(tuple(role["role"] for role in host["roles"]), []).append(host)
     return "".join(_table(hosts) for hosts in blocks.values())
 
 
 def _table(hosts: list[HostResult]) -> str:
     groups = [_group([host["roles"][number] for host in hosts]) for number in range(len(hosts[0]["roles"]))]
-    hosts = sorted(hosts, key=lambda host: (host["state"] != _report.FAILED, _report.natural(host["host"])))
-    well = all(host["state"] != _report.FAILED for host in hosts)
+    hosts = sorted(hosts, key=lambda host: (_well(host), _report.natural(host["host"])))
+    well = all(_well(host) for host in hosts)
     rows = "\n".join(_row(host, groups) for host in hosts)
     first = '<th class="corner" rowspan="2" scope="col">%s</th>' % _report.plural(len(hosts), "host")
     names = "".join(_heading(group) for group in groups)
@@ -59,6 +59,10 @@ def _table(hosts: list[HostResult]) -> str:
     roomy = sum(group.width for group in groups) <= _FEW_COLUMNS
     kind = "matrix" + " roomy" * roomy + " well" * well
     return '<table class="%s">%s\n<tbody>\n%s\n</tbody></table>\n' % (kind, head, rows)
+
+
+def _well(host: HostResult) -> bool:
+    return host["state"] not in (_report.FAILED, _report.UNREACHABLE)
 
 
 def _group(roles: list[RoleResult]) -> _Group:
@@ -101,12 +105,11 @@ def _one(ports: dict[str, None]) -> str:
 
 
 def _row(host: HostResult, groups: list[_Group]) -> str:
-    failed = host["state"] == _report.FAILED
     cells = "".join("".join(_cells(role, group)) for role, group in zip(host["roles"], groups))
     versions = [role["version"] for role, group in zip(host["roles"], groups) if len(group.versions) > 1]
     below = "<small>%s</small>" % escaped(", ".join(versions)) if versions else ""
     name = escaped(host["host"]).replace(".", ".<wbr>")
-    return '<tr class="%s"><th scope="row">%s%s</th>%s</tr>' % ("bad" if failed else "well", name, below, cells)
+    return '<tr class="%s"><th scope="row">%s%s</th>%s</tr>' % ("well" if _well(host) else "bad", name, below, cells)
 
 
 def _cells(role: RoleResult, group: _Group) -> Iterator[str]:

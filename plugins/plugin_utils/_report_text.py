@@ -35,13 +35,16 @@ def _inventory(report: Report) -> str:
     # What is to be told of a role that is well, and the hosts of which it is told.
     folded: dict[tuple[str, ...], list[str]] = {}
     for host in sorted(report["hosts"], key=lambda host: _report.natural(host["host"])):
-        if not host["roles"] or host["state"] == _report.UNREACHABLE:
-            folded.setdefault(("-", "-", _STATES.get(host["state"], host["state"]), ""), []).append(host["host"])
+        gone = host["state"] == _report.UNREACHABLE
+        lost = [role for role in host["roles"] if gone and role["state"] == _report.NOT_RUN]
+        if gone or not host["roles"]:
+            names = ", ".join(role["role"] for role in lost) or "-"
+            folded.setdefault((names, "-", _STATES.get(host["state"], host["state"]), "-"), []).append(host["host"])
         for role in host["roles"]:
             told = (role["role"], role["version"] or "-", _listeners(role), _report.firewall_text(role["allow"]) or "-")
             if role["state"] == _report.FAILED:
                 failing.append((host["host"], *told))
-            else:
+            elif role not in lost:
                 folded.setdefault(told, []).append(host["host"])
     rows = failing + [(_some(hosts), *told) for told, hosts in folded.items()]
     return _table([("HOST", "ROLE", "VERSION", "LISTENERS", "FIREWALL"), *rows]) if rows else ""

@@ -210,3 +210,8 @@ def test_sizes_of_a_large_report():
     # What GitLab takes, and what GitHub takes as a comment.
     assert len(_report_junit.render(samples.large()).encode()) < 30_000_000
     assert len(_report_markdown.render(samples.large()).encode()) < 65_536
+
+
+def test_the_example_of_the_docs_keeps_to_the_schema(checkout: pathlib.Path):
+    (example,) = re.findall(r"```json\n(.*?)```", (checkout / "docs" / "report.md").read_text(), re.DOTALL)
+    jsonschema.validate(json.loads(example), json.loads((checkout / "docs" / "report.schema.json").read_text()))

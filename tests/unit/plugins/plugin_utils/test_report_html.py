@@ -91,6 +91,15 @@ def test_hosts_that_failed_come_first_and_the_others_can_be_hidden():
     assert not page(samples.healthy()).all("input")
 
 
+def test_what_a_host_said_before_it_went_away_is_in_the_matrix():
+    said, lost = samples.role("r", [samples.listener("web", "tcp", "80")]), samples.role("s", state="not_run", allow=None)
+    document = page(
+        samples.report(samples.host("h", said, lost, state="unreachable"), samples.host("g", lost, state="unreachable"))
+    )
+    assert len(document.all("tr", "bad")) == 1
+    assert len(document.all("td", "ok")) == 1
+
+
 def test_roles_of_hosts_are_groups_of_columns_and_ports_that_differ_by_host_one_column():
     def proxy(port):
         return samples.role("kuma_dp", [samples.listener("inbound-web", "tcp", port), samples.listener("admin", "tcp", "9901")])

@@ -66,6 +66,15 @@ def test_what_was_not_looked_at_is_there():
     assert re.search(r"^half +kuma_dp +2.9 +skipped +-$", text, re.MULTILINE)
 
 
+def test_a_host_that_went_away_is_told_with_what_it_said_before_and_what_it_was_not_asked():
+    said, lost = samples.role("r", [samples.listener("web", "tcp", "80")]), samples.role("s", state="not_run", allow=None)
+    text = _report_text.render(samples.report(samples.host("h", said, lost, state="unreachable")))
+    assert re.findall(r"^h +(\w+) +(\S+) +(\S.*\S) +(?:nft|-$)", text.partition("FAILURE")[0], re.MULTILINE) == [
+        ("s", "-", "unreachable"),
+        ("r", "2.9", "1 ok"),
+    ]
+
+
 def test_reasons_for_doubt_are_few_lines_however_many_there_are():
     def doubtful(number):
         reason = "cannot be seen: %d" % (number if number < 30 else 30)
