@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,6 @@ from ansible_collections.netports.core.plugins.module_utils import _spec_options
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 
 if TYPE_CHECKING:
-    from ansible_collections.netports.core.plugins.plugin_utils._host_config import Answer
     from ansible_collections.netports.core.plugins.plugin_utils._product_config import OnHost
     from ansible_collections.netports.core.plugins.plugin_utils._resolve import Resolution
     from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec
@@ -126,21 +126,7 @@ class SpecAction(ActionBase):
             return None
         from ansible_collections.netports.core.plugins.plugin_utils import _host_config
 
-        _product_config.check_keys(product_config, "product_config")
-        return _host_config.read(product_config, self._read)
-
-    def _read(self, script: str) -> Answer:
-        """What a script prints on the host that reads there, also in check mode. It may be secret, so it is not logged."""
-        from ansible_collections.netports.core.plugins.plugin_utils._host_config import Answer
-
-        # With -vvv a connection shows what commands print, unless it knows of no_log.
-        connection = self._connection._play_context
-        said, connection.no_log = connection.no_log, True
-        try:
-            answer: dict[str, Any] = self._low_level_execute_command(script)
-        finally:
-            connection.no_log = said
-        return Answer(answer["rc"], answer["stdout"], answer["stderr"])
+        return _host_config.read(product_config, functools.partial(_host_config.execute, self))
 
     def _resolved(self, params: dict[str, Any], ask_host: bool) -> Resolution:
         from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model

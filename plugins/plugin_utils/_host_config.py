@@ -16,8 +16,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ansible.plugins.action import ActionBase
+
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
-from ansible_collections.netports.core.plugins.plugin_utils import _environment
+from ansible_collections.netports.core.plugins.plugin_utils import _environment, _product_config
 from ansible_collections.netports.core.plugins.plugin_utils._product_config import File, OnHost, Unit
 
 _LIMIT_MIB = 1
@@ -85,6 +87,7 @@ class _Asked(NamedTuple):
 
 def read(value: Mapping[str, Any], execute: Callable[[str], Answer], where: str = "product_config") -> OnHost:
     """What a `product_config` names on the host; `execute` runs a script of sh there. Raises Problem, which names the key."""
+    _product_config.check_keys(value, where)
     asked = _asked(value, where)
     boundary = "netports-" + secrets.token_hex(16)
     parts = _parts(execute(_script(asked, boundary)), boundary, where)
@@ -102,6 +105,18 @@ def read(value: Mapping[str, Any], execute: Callable[[str], Answer], where: str 
         unit=None if asked.unit is None else _unit(parts, asked.unit, where),
         dataplane=found["dataplane_file"],
     )
+
+
+def execute(action: ActionBase, script: str) -> Answer:
+    """What a script prints on the host of a task, also in check mode. It may be secret, so it is not shown."""
+    # With -vvv a connection shows what commands print, unless it knows of no_log.
+    play_context = action._connection._play_context
+    said, play_context.no_log = play_context.no_log, True
+    try:
+        answer: dict[str, Any] = action._low_level_execute_command(script)
+    finally:
+        play_context.no_log = said
+    return Answer(answer["rc"], answer["stdout"], answer["stderr"])
 
 
 def _asked(value: Mapping[str, Any], where: str) -> _Asked:
