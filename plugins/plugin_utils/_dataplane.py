@@ -178,6 +178,12 @@ def _outbound(resource: Resource) -> list[Endpoint]:
     return [] if resource.transparent else _interfaces(resource, "outbound", "127.0.0.1")
 
 
+def _gateway(resource: Resource) -> list[Endpoint]:
+    # A delegated gateway, which is the default, is a program of its own; the ports of a builtin one are in another resource.
+    builtin = str(dig(resource.body, "networking.gateway.type", resource.where)).upper() == "BUILTIN"
+    return [Endpoint(None, resource.address)] if builtin else []
+
+
 def _admin(resource: Resource) -> list[Endpoint]:
     return [Endpoint(_port_at(resource, "networking.admin.port"), resource.address)]
 
@@ -217,6 +223,7 @@ def _zone_proxy(resource: Resource) -> list[Endpoint]:
 EXPANSIONS: dict[str, Callable[[Resource], list[Endpoint]]] = {
     "dataplane.inbound": _inbound,
     "dataplane.outbound": _outbound,
+    "dataplane.gateway": _gateway,
     "dataplane.admin": _admin,
     "dataplane.probes": _probes,
     "dataplane.metrics": _metrics,

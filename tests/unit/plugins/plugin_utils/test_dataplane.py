@@ -139,6 +139,9 @@ TRANSPARENT = {"redirectPortInbound": 16006, "redirectPortOutbound": 16001, "red
 @pytest.mark.parametrize(
     ("expansion", "given", "endpoints"),
     [
+        ("gateway", resource({"address": "10.0.0.1", "gateway": {"type": "BUILTIN"}}), [Endpoint(None, "10.0.0.1")]),
+        ("gateway", resource({"address": "10.0.0.1", "gateway": {"tags": {"kuma.io/service": "kong"}}}), []),
+        ("gateway", resource({"address": "10.0.0.1"}), []),
         ("admin", resource({"address": "10.0.0.1"}), [Endpoint(None, "10.0.0.1")]),
         ("admin", resource({"address": "10.0.0.1", "admin": {"port": 9905}}), [Endpoint(9905, "10.0.0.1")]),
         ("probes", resource({"address": "10.0.0.1"}), []),

@@ -98,7 +98,8 @@ ROWS = [
     # Nothing binds these where traffic is redirected.
     ("inbound-service-backend-11011", "plain", "0.3.2", "", "11011/tcp @", "envoy", True),
     ("outbound-service-database-33033", "plain", "0.3.2", "", "33033/tcp lo", "envoy", True),
-    ("gateway", "plain tproxy kubernetes", "1.4", "", "dynamic/tcp", "envoy", False),
+    # Where the Dataplane resource is known, it says that it is none.
+    ("gateway", "kubernetes", "1.4", "", "dynamic/tcp", "envoy", False),
 ]
 # Where something begins or ends, and its neighbours.
 VERSIONS = [
