@@ -27,5 +27,6 @@ def test_unit_and_quick_integration(core: str, run: Run) -> None:
     assert "core %s." % core in run([tools / "ansible", "--version"]).splitlines()[1]
     pytest_ = [tools / "python", "-m", "pytest", "-q", "--hypothesis-profile=quick"]
     run([*pytest_, "-n2", "-m", "not slow", ROOT / "tests" / "unit", ROOT / "tests" / "integration"])
-    # The only playbook with logic of its own, in a template language that changed with 2.19.
-    run([*pytest_, "-m", "slow", ROOT / "tests" / "integration" / "test_short_names.py"])
+    # The playbooks, which are written in a template language that changed with 2.19.
+    playbooks = [ROOT / "tests" / "integration" / name for name in ("test_short_names.py", "test_site.py", "test_examples.py")]
+    run([*pytest_, "-m", "slow", *playbooks])
