@@ -161,28 +161,25 @@ def test_a_variable_that_cannot_be_resolved_fails_the_host_and_not_the_play(lab:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("setting", ["batch", "any_errors_fatal", "max_fail_percentage"])
-def test_a_batch_that_fails_stops_the_run_as_users_know_it(lab: Lab, setting: str) -> None:
+@pytest.mark.parametrize(
+    ("variables", "environment"),
+    [
+        pytest.param({"netports_serial": 1}, {}, id="all of a batch"),
+        pytest.param({"netports_serial": 2}, {"ANSIBLE_ANY_ERRORS_FATAL": "1"}, id="any errors fatal"),
+        pytest.param({"netports_serial": 2, "netports_max_fail_percentage": 49}, {}, id="too many of a batch"),
+    ],
+)
+def test_a_batch_that_fails_stops_the_run_as_users_know_it(
+    lab: Lab, variables: Dict[str, int], environment: Dict[str, str]
+) -> None:
     host = lab.host("host")
     RoleHost(host, listeners(ZONE)).start()
     hosts = {"h%d" % number: None for number in range(1, 6)}
-    groups = {ZONE: list(hosts), "kuma_dp": ["h2"]}
-    options = {
-        "batch": ["netports_serial=1"],
-        "any_errors_fatal": ["netports_serial=2"],
-        "max_fail_percentage": ["netports_serial=2", "netports_max_fail_percentage=49"],
-    }[setting]
-    extra = [word for option in options for word in ("--extra-vars", option)]
-    if setting == "any_errors_fatal":
-        host.write("/run/lab/fatal", "")
-        environment = {"ANSIBLE_ANY_ERRORS_FATAL": "1"}
-    else:
-        environment = {}
-    done = ansible.inventory_playbook(
-        host, "verify", inventory(groups, hosts), "--extra-vars", "netports_report=%s" % REPORT, *extra, environment=environment
-    )
+    data = inventory({ZONE: list(hosts), "kuma_dp": ["h2"]}, hosts)
+    extra = json.dumps({"netports_report": REPORT, **variables})
+    done = ansible.inventory_playbook(host, "verify", data, "--extra-vars", extra, environment=environment)
     assert done.code == 2, done.output
-    assert states(report(host)) == {"h1": "ok", "h2": "failed", "h3": "not_run", "h4": "not_run", "h5": "not_run"}
+    assert states(report(host)) == {"h1": "ok", "h2": "failed", "h3": "not_run", "h4": "not_run", "h5": "not_run"}, done.output
     assert "5 hosts: 1 ok, 1 failed, 3 not run" in done.output
 
 
