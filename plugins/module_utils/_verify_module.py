@@ -20,7 +20,7 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Lis
 from ansible_collections.netports.core.plugins.module_utils._sockets import gather
 from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import path_of
 
-# `_firewall.registry.admissions`
+# `_firewall.admitted.admissions`
 Admissions = Callable[..., Dict[str, Any]]
 
 

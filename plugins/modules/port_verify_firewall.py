@@ -53,11 +53,11 @@ report:
 """
 
 from ansible_collections.netports.core.plugins.module_utils import _verify_module
-from ansible_collections.netports.core.plugins.module_utils._firewall import registry
+from ansible_collections.netports.core.plugins.module_utils._firewall import admitted
 
 
 def main() -> None:
-    _verify_module.run(registry.admissions)
+    _verify_module.run(admitted.admissions)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.netports.core.plugins.module_utils import _run
-from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, registry
+from ansible_collections.netports.core.plugins.module_utils._firewall import admitted, nft_admission
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission
 from ansible_collections.netports.core.plugins.module_utils._listener import parse_listeners
 from tests.integration._packet_pair import PORTS, PROTOCOLS, Pair
@@ -263,7 +263,7 @@ ADMITTING = """table inet filter {
 
 
 def admissions(pair: Pair, source: Optional[str] = None) -> Dict[str, Admission]:
-    return registry.admissions(parse_listeners(LISTENERS), source=source, enter=pair.enter)
+    return admitted.admissions(parse_listeners(LISTENERS), source=source, enter=pair.enter)
 
 
 def test_what_port_verify_is_told(pair: Pair) -> None:
@@ -292,7 +292,7 @@ def test_what_port_verify_is_told(pair: Pair) -> None:
 def test_evidence_that_fails_is_no_answer(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     pair.load(ADMITTING)
     unprivileged = [*pair.enter, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
-    found = registry.admissions(parse_listeners(LISTENERS), enter=unprivileged)
+    found = admitted.admissions(parse_listeners(LISTENERS), enter=unprivileged)
     assert {one.state for one in found.values()} == {"unknown"}
     assert "become: true" in found["open"].reason
     monkeypatch.setattr(_run, "SEARCH_PATH", "/nowhere")

@@ -19,7 +19,7 @@ from tests.lab.sandbox import Host, Lab
 _LOOK = """
 import json, os, sys
 from ansible_collections.netports.core.plugins.module_utils import _run
-from ansible_collections.netports.core.plugins.module_utils._firewall import model, observed, registry
+from ansible_collections.netports.core.plugins.module_utils._firewall import admitted, model, observed, registry
 from ansible_collections.netports.core.plugins.module_utils._listener import parse_listeners
 
 only, found = json.loads(sys.argv[1]), {"commands": []}
@@ -46,7 +46,7 @@ else:
     found["labels"] = sorted({rule.label for rule in ruleset.marked()})
     found["lines"] = sorted(rule.line for rules in ruleset.rules.values() for rule in rules if rule.line)
 listeners = parse_listeners([{"name": str(port), "protocol": "tcp", "port": port} for port in (22, 25, 8080)])
-found["admitted"] = {name: [one.state, one.reason] for name, one in registry.admissions(listeners).items()}
+found["admitted"] = {name: [one.state, one.reason] for name, one in admitted.admissions(listeners).items()}
 print(json.dumps(found))
 """
 

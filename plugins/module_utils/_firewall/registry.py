@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
-    answers,
-    intervals,
-    model,
     nft_admission,
     nft_plan,
     nft_ruleset,
@@ -22,18 +19,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     units,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
-    CLOSED,
-    UNFILTERED,
-    UNKNOWN,
-    Admission,
-    FirewallError,
-    Rule,
-)
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Chain, ChainKey, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nftables import Nftables
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 AUTO = "auto"
@@ -227,57 +215,3 @@ def notes(backend: Backend, rules: Sequence[Rule]) -> Tuple[str, ...]:
     from ansible_collections.netports.core.plugins.module_utils._firewall import detours
 
     return detours.notes(ruleset, rules)
-
-
-def admissions(
-    listeners: Sequence[Listener],
-    backend: str = AUTO,
-    source: Optional[str] = None,
-    enter: Sequence[str] = (),
-    clients: Optional[Mapping[str, Any]] = None,
-) -> Dict[str, Admission]:
-    """By name of listener: does the host firewall admit new connections to it? Changes nothing and never fails.
-
-    What filters is read whoever made it, so `backend` does not matter. `enter` is a command that runs its arguments in another
-    network namespace. `clients` are addresses by client, as port_allow takes them. Raises Problem for those alone.
-    """
-    del backend
-    known = model.parse_clients(clients)
-    try:
-        effects = Effects(check_mode=True)
-        ruleset = observed.read_with_addresses(effects, enter) if known else observed.read(effects, enter)
-        found = answers.admissions(ruleset, listeners, source, known)
-        return {one.name: _detoured(ruleset, one, source, known, found[one.name]) for one in listeners if one.name in found}
-    except (FirewallError, RunError) as error:
-        return {listener.name: Admission(UNKNOWN, str(error)) for listener in listeners if listener.allow}
-
-
-def _detoured(
-    ruleset: Ruleset, listener: Listener, source: Optional[str], clients: Mapping[str, Any], found: Admission
-) -> Admission:
-    """The answer, where the input rules of the host see the listener's packets; what becomes of them, where not."""
-    if found.state in (UNFILTERED, CLOSED) or listener.ports is None:
-        return found
-    if not any(chain.type == "nat" for chain in ruleset.chains.values()):
-        return found
-    from ansible_collections.netports.core.plugins.module_utils._firewall import detours
-
-    number = nft_admission.PROTOCOLS[listener.protocol]
-    sent = {family: detours.of(ruleset, Packet(family, number, listener.ports[0])) for family in model.families_of(listener)}
-    if not any(sent.values()):
-        return found
-    each: List[Admission] = []
-    for family, detour in sent.items():
-        if source is not None and intervals.parse_network(source)[0] != family:
-            continue
-        port = listener.ports if detour is None or detour.port is None else (detour.port, detour.port)
-        one = answers.admissions(ruleset, [listener._replace(family=family, ports=port)], source, clients)[listener.name]
-        if detour is not None and one.state != CLOSED:
-            said = detour.said("%s %s" % (listener.protocol, listener.port_text))
-            one = (
-                Admission(UNKNOWN, said)
-                if detour.port is None
-                else one._replace(reason="; ".join(filter(None, (said, one.reason))))
-            )
-        each.append(one)
-    return answers.of_families(listener, each) if each else found
