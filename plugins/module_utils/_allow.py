@@ -55,6 +55,7 @@ def allow(params: Mapping[str, Any], listeners: Sequence[Listener], check_mode: 
         backend, plan = _carry_out(lambda: registry.choose(params["backend"], effects), request, safety.around)
     result = {
         "changed": plan.changed,
+        "state": params["state"],
         "backend": backend.name,
         "enforcing": plan.enforcing,
         "rules": list(plan.rules),

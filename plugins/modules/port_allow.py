@@ -180,6 +180,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+state:
+  description: The O(state) that was asked for.
+  returned: success
+  type: str
 backend:
   description: The firewall that was asked or written.
   returned: success

@@ -133,14 +133,13 @@ def _passed(result: Result) -> bool:
 
 def _allow(result: Result, check_mode: bool) -> AllowResult:
     passed = _passed(result)
-    asked = (result.get("invocation") or {}).get("module_args") or {}
     return {
         "changed": bool(result.get("changed")),
         "check_mode": check_mode,
         "backend": str(result.get("backend") or ""),
         "enforcing": result.get("enforcing"),
         "failed": not passed,
-        "msg": _message(result) if not passed else ABSENT if asked.get("state") == "absent" else "",
+        "msg": _message(result) if not passed else ABSENT if result.get("state") == "absent" else "",
     }
 
 

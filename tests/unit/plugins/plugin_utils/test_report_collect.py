@@ -119,7 +119,7 @@ def test_a_loop_that_failed_as_a_whole_failed_for_every_role_without_the_excerpt
 
 
 def test_what_was_closed_is_told() -> None:
-    closed = allowed("cp", invocation={"module_args": {"state": "absent"}})
+    closed = allowed("cp", state="absent")
     (role,) = result("cp", allowed=loop(closed), verified=loop({"of": "cp", "skipped": True}))["roles"]
     assert role["state"] == "ok" and role["allow"] is not None and role["allow"]["msg"] == "state: absent"
 
