@@ -148,7 +148,7 @@ EXPLANATIONS = {
 }
 # What failures that are no verdicts ask for. A task names its own cure in its message.
 _UNREACHABLE_REMEDY = "check its address, the network and the credentials: `ansible HOST -m ping`"
-_TASK_REMEDY = "the reason is the message of the task that failed; nothing after it was done"
+_TASK_REMEDY = "the reason is the message of the task that failed; set right what it names, and run again"
 
 # What failures are sorted by: what hides other results first, then what outsiders may use, then what does not work.
 _URGENCY = (

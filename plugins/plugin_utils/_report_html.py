@@ -28,7 +28,7 @@ _STATES = (
 )
 _MEANINGS = {
     OPTIONAL: "nothing serves it, and nothing has to",
-    _report.FAILED: "a task failed, and what came after it was not done",
+    _report.FAILED: "a task failed, so that not all was done or looked at",
     _report.UNREACHABLE: "Ansible could not log in",
 }
 
