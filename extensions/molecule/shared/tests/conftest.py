@@ -59,20 +59,21 @@ class Fleet:
         """All firewall rules of the host, as its own tools print them."""
         return self.connect(name).check_output(RULES[self.hosts[name]["firewall"]])
 
-    def reached(self, source: str, target: str, listeners: list[dict[str, Any]]) -> dict[str, str]:
-        """What `source` finds when it connects to each listener of `target`: `ipv4 tcp 22` to its state.
+    def reached(self, source: str, targets: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], str]:
+        """What `source` finds when it connects to each listener of `targets`: ("leaf", "ipv4 tcp 22") to its state.
 
         In both families, unless the listener has one. To a listener that is `silent`, one at a time: it is open when the
         target's kernel has handed all datagrams to a process.
         """
         asked = {
-            f"{family} {listener['protocol']} {listener['port']}": {
+            (target, f"{family} {listener['protocol']} {listener['port']}"): {
                 "address": address,
                 "protocol": listener["protocol"],
                 "port": listener["port"],
                 **{key: listener[key] for key in MANNER if key in listener},
                 **({"burst": BURST} if listener.get("silent") else {}),
             }
+            for target, listeners in targets.items()
             for family, address in self.hosts[target]["addresses"].items()
             for listener in listeners
             if listener.get("family", family) == family
@@ -82,10 +83,10 @@ class Fleet:
         found = self._ask(source, answering)
         for where, one in silent.items():
             with self._counting:
-                before = self._received(target)
+                before = self._received(where[0])
                 found.update(self._ask(source, {where: one}))
                 if found[where] == "sent":
-                    found[where] = _arrived(self._received(target) - before)
+                    found[where] = _arrived(self._received(where[0]) - before)
         return found
 
     def _received(self, name: str) -> int:
@@ -95,7 +96,7 @@ class Fleet:
         ipv6 = re.findall(r"(?m)^Udp6InDatagrams\s+(\d+)", counters)
         return sum(int(number) for number in ipv4 + ipv6)
 
-    def _ask(self, source: str, asked: dict[str, dict[str, Any]]) -> dict[str, str]:
+    def _ask(self, source: str, asked: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], str]:
         command = "python3 -c %s <<'EOF'\n" + json.dumps(list(asked.values())) + "\nEOF"
         run = self.connect(source).run(command, REACH)
         assert run.rc == 0, run.stderr
@@ -125,18 +126,16 @@ class Fleet:
 
     @functools.cached_property
     def sweep(self) -> dict[str, dict[str, str]]:
-        asked = [(source, target) for target in self.judged for source in self.sources(target)]
-
-        def ask(pair: tuple[str, str]) -> dict[str, str]:
-            source, target = pair
-            host = self.hosts[target]
-            states = self.reached(source, target, [SSH, *host["opens"], *host["stays_shut"]])
-            return {f"{source}: {where}": state for where, state in states.items()}
-
+        asked: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for target in self.judged:
+            for source in self.sources(target):
+                host = self.hosts[target]
+                asked.setdefault(source, {})[target] = [SSH, *host["opens"], *host["stays_shut"]]
         found: dict[str, dict[str, str]] = {target: {} for target in self.judged}
         with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
-            for (_source, target), states in zip(asked, pool.map(ask, asked), strict=True):
-                found[target].update(states)
+            for source, states in zip(asked, pool.map(self.reached, asked, asked.values()), strict=True):
+                for (target, where), state in states.items():
+                    found[target][f"{source}: {where}"] = state
         return found
 
 
