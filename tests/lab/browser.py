@@ -97,7 +97,7 @@ class Page:
 
     def _next(self) -> Any:
         while b"\0" not in self._buffer:
-            readable, _, _ = select.select([self._events], [], [], _PATIENCE)
+            readable = select.select([self._events], [], [], _PATIENCE)[0]
             assert readable, "the browser has not answered for %d s" % _PATIENCE
             data = os.read(self._events, 1 << 20)
             assert data, "the browser has gone"
