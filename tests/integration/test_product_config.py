@@ -99,6 +99,12 @@ def test_check_mode_reads_too_and_foresees_the_moved_ports(pair: HostPair) -> No
 
 
 @pytest.mark.slow
+def test_an_ad_hoc_command_names_files_as_text(pair: HostPair) -> None:
+    text = "role=%s version=%s timeout=0 product_config='%s'" % (ROLE, VERSION, json.dumps(OF_FILES))
+    assert ports(ansible.module(pair.host, "port_verify", text).result("port_verify")) == MOVED
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("gather", ["auto", "raw"])
 def test_a_host_without_python_is_read(pair: HostPair, gather: str) -> None:
     RoleHost(pair.host, served()).start()

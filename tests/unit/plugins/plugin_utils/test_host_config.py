@@ -28,7 +28,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 def run(shell: str, script: str, path: Path) -> Answer:
     command = [shell, "sh"] if shell == "busybox" else [shell]
     environment = {"PATH": "%s:%s" % (path, os.environ["PATH"])}
-    done = subprocess.run([*command, "-c", script], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run([*command, "-c", script], capture_output=True, text=True, env=environment, check=False, timeout=60)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
