@@ -224,6 +224,10 @@ TPROXY = {"transparent_proxy": True}
         ("app-probes", "2.9", "KUMA_APPLICATION_PROBE_PROXY_PORT=0", {}, None),
         ("app-probes", "2.10", "KUMA_APPLICATION_PROBE_PROXY_PORT=9001", {}, ("9001/tcp", True)),
         ("readiness", "2.11", "KUMA_READINESS_PORT=0", {}, None),
+        # It is on the address of the admin interface, until that is a Unix socket.
+        ("readiness", "2.11", "KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_ADDRESS=0.0.0.0", {}, ("9902/tcp", True)),
+        ("envoy-admin", "2.11", "KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_ADDRESS=0.0.0.0", {}, ("9901/tcp", True)),
+        ("readiness", "2.14", "KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_ADDRESS=0.0.0.0", {}, ("9902/tcp lo", True)),
         ("readiness", "2.11", "KUMA_READINESS_PORT=9912", {}, ("9912/tcp lo", True)),
         ("readiness", "2.13", "KUMA_READINESS_UNIX_SOCKET_DISABLED=true\nKUMA_READINESS_PORT=9912", {}, ("9912/tcp lo", True)),
         ("readiness", "2.14", "KUMA_READINESS_PORT=9912", {"environment": "kubernetes"}, ("9912/tcp", True)),
