@@ -15,7 +15,8 @@ import json
 import socket
 import sys
 
-PATIENCE = 1.0
+# Time for a second SYN, which the kernel sends after one second.
+PATIENCE = 1.5
 # How long to listen for a refusal.
 PAUSE = 0.2
 
