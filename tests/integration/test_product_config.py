@@ -144,6 +144,48 @@ def test_what_cannot_be_used_fails_with_option_and_path(
     assert SECRET not in run.output
 
 
+DATAPLANES = """\
+type: Dataplane
+mesh: default
+name: web
+networking:
+  address: %(address)s
+  inbound: [{port: 8080, servicePort: 18080, tags: {kuma.io/service: web}}]
+  outbound: [{port: 10000, tags: {kuma.io/service: orders}}]%(redirect)s
+---
+type: Dataplane
+mesh: default
+name: orders
+networking:
+  address: %(address)s
+  admin: {port: 9911}
+  inbound: [{port: 8081, servicePort: 18081, tags: {kuma.io/service: orders}}]%(redirect)s
+"""
+REDIRECT = "\n  transparentProxying: {redirectPortInbound: 25006, redirectPortOutbound: 25001}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirect", "open_ports", "family"),
+    [("", {8080, 8081, 9901, 9911}, 0), (REDIRECT, {25006, 9901, 9911}, 0), ("", {8080, 8081, 9901, 9911}, 1)],
+    ids=["bound", "redirected", "ipv6"],
+)
+def test_data_plane_proxies_of_a_file_on_the_host(
+    lab_host_pair: HostPair, redirect: str, open_ports: Set[int], family: int
+) -> None:
+    host, peer = lab_host_pair
+    text = DATAPLANES % {"address": host.addresses[family], "redirect": redirect}
+    host.write("/etc/kuma/dataplanes.yml", text)
+    given = {"dataplane": text}
+    RoleHost(host, _resolve.resolve(_spec_load.load(role="kuma_dp"), "kuma_dp", "2.8", product_config=given).listeners).start()
+    variables = {"version": "2.8", "product_config": {"dataplane_file": "/etc/kuma/dataplanes.yml"}, "timeout": 10}
+    run = ansible.role(host, "kuma_dp", variables)
+    assert run.code == 0, run.output
+    asked = [8080, 8081, 9901, 9911, 10000, 15001, 15006, 15053, 25001, 25006]
+    found = peer.probe([Target("tcp", host.addresses[family], port) for port in asked])
+    assert {port for port, answer in zip(asked, found, strict=True) if answer != "filtered"} == open_ports
+
+
 # --- the examples of the documentation --------------------------------------------------------------------------------------
 
 DOCUMENT = (HERE.parent.parent / "docs" / "product-config.md").read_text()
