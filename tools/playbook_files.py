@@ -11,6 +11,8 @@ Task = Dict[str, Any]
 
 ROLE = "netports_role"
 REACHED = "(%(earlier)s | default({})).results | default([]) | selectattr('unreachable', 'defined') | length == 0"
+# The host that it falls to may have variables of its connection that cannot be resolved.
+ONCE = {"run_once": True, "delegate_to": "localhost"}
 
 
 class Playbook(NamedTuple):
@@ -117,7 +119,7 @@ def _prepare(playbook: Playbook) -> Task:
             "files": "{{ netports_report | default([], true) }}",
         },
         "register": registered(playbook, "plan"),
-        "run_once": True,
+        **ONCE,
         "tags": ["always"],
     }
 
@@ -181,7 +183,7 @@ def _end(playbook: Playbook) -> List[Task]:
         {
             "name": "Report",
             "netports.core.port_report": {"step": "write", **results, "files": "{{ netports_report | default([], true) }}"},
-            "run_once": True,
+            **ONCE,
             "tags": ["always"],
         },
         {

@@ -93,6 +93,7 @@ EXAMPLES = r"""
         step: prepare
         files: [report.html, report.xml]
       run_once: true
+      delegate_to: localhost
       register: netports_plan
 
     - name: Verify the listeners
@@ -111,6 +112,7 @@ EXAMPLES = r"""
         playbook: verify
         files: [report.html, report.xml]
       run_once: true
+      delegate_to: localhost
 
     - name: Fail the hosts that failed
       netports.core.port_report:

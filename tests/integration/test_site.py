@@ -151,13 +151,15 @@ def test_what_fails_on_one_host_stops_nothing_and_is_told_at_the_end(lab: Lab) -
 def test_a_variable_that_cannot_be_resolved_fails_the_host_and_not_the_play(lab: Lab) -> None:
     host = lab.host("host")
     RoleHost(host, listeners(ZONE)).start()
-    hosts = {"wrong": {"%s_version" % ZONE: "{{ nowhere }}"}}
-    done = run(host, "verify", inventory({ZONE: ["good", "wrong"]}, hosts))
+    # The first one is the host to which tasks fall that run once.
+    hosts = {"unconnected": {"ansible_connection": "{{ nowhere }}"}, "wrong": {"%s_version" % ZONE: "{{ nowhere }}"}}
+    done = run(host, "verify", inventory({ZONE: ["unconnected", "good", "wrong"]}, hosts))
     made = report(host)
     assert done.code == 2
-    assert states(made) == {"wrong": "failed", "good": "ok"}
-    said = roles(made, "wrong")[ZONE]["verify"]["msg"]
-    assert "nowhere" in said and "The error appears to be" not in said
+    assert states(made) == {"unconnected": "failed", "wrong": "failed", "good": "ok"}
+    for name in hosts:
+        said = roles(made, name)[ZONE]["verify"]["msg"]
+        assert "nowhere" in said and "The error appears to be" not in said
 
 
 @pytest.mark.slow
