@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _ahead, _confirm
 from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction
@@ -20,8 +18,7 @@ class ActionModule(SpecAction):
     """Hands the module the listeners of the role, and its own options with addresses for every client."""
 
     module = "netports.core.port_allow"
-    # What the next task of a role sends, by whether that checks the firewall.
-    next_modules = {False: "netports.core.port_verify", True: "netports.core.port_verify_firewall"}
+    next_module = "netports.core.port_verify"
     _preparing: threading.Thread | None = None
 
     def prepared(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -40,11 +37,6 @@ class ActionModule(SpecAction):
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
         configured = super()._configure_module(module_name, module_args, task_vars)
         # From here on this process waits for the host.
-        if module_name == self.module and self._task.args.get("state") != "absent" and self._of_role("verify", task_vars):
-            self._preparing = _ahead.make(self, self.next_modules[self._of_role("check_firewall", task_vars)], task_vars)
+        if module_name == self.module and self._task.args.get("state") != "absent":
+            self._preparing = _ahead.make(self, self.next_module, task_vars)
         return configured
-
-    def _of_role(self, option: str, task_vars: dict[str, Any]) -> bool:
-        """A variable of the role; a template counts as false."""
-        value = task_vars.get("%s_%s" % (self._task.args.get("role"), option))
-        return bool(boolean(value or False, strict=False))
