@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, FrozenSet, List, Tuple
 
 import pytest
@@ -68,16 +67,6 @@ def test_a_role_opens_and_verifies(lab: Lab, families: Tuple[str, ...]) -> None:
     scene.knock(scene.admitted)
     verdicts = {one["name"]: one["verdict"] for one in run.result("port_verify")["listeners"]}
     assert verdicts == dict.fromkeys((one["name"] for one in scene.served.listeners), "ok")
-
-
-@pytest.mark.slow
-def test_the_second_task_finds_its_archive_made(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = ansible._environment()
-    monkeypatch.setattr(ansible, "_environment", lambda: {**settings, "ANSIBLE_DEBUG": "1"})
-    run = ansible.role(Scene(lab).host, ROLE, QUICK)
-    assert run.code == 0, run.output
-    assert re.search(r"ANSIBALLZ: using cached module: .*\.port_verify-", run.output)
-    assert not re.search(r"ANSIBALLZ: using cached module: .*\.port_allow-", run.output)
 
 
 @pytest.mark.slow
