@@ -18,7 +18,8 @@ from ansible_collections.netports.core.plugins.module_utils import _address
 
 PROTOCOLS = ("tcp", "udp", "ip")
 FAMILIES = ("ipv4", "ipv6", "both", "any")
-SEEN_AS = ("socket", "nodeport", "protocol", "redirect")
+REDIRECT = "redirect"
+SEEN_AS = ("socket", "nodeport", "protocol", REDIRECT)
 TLS = ("none", "server", "mutual")
 DYNAMIC = "dynamic"
 KERNEL_PROCESS = "kernel"

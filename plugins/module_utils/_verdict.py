@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _coverage, _ownership, _tolerate, _wording
-from ansible_collections.netports.core.plugins.module_utils._listener import KERNEL_PROCESS, Listener
+from ansible_collections.netports.core.plugins.module_utils._listener import KERNEL_PROCESS, REDIRECT, Listener
 from ansible_collections.netports.core.plugins.module_utils._socket_table import (
     FOUND,
     HIDDEN,
@@ -207,8 +207,6 @@ def _nothing(listener: Listener, seen: str = "") -> Tuple[str, str]:
     """No socket for it: `absent`, unless it is a kind of listener that has none."""
     if listener.seen_as == "nodeport":
         return UNVERIFIABLE, "a NodePort is served by packet filter rules, mostly without a socket"
-    if listener.seen_as == "redirect":
-        return UNVERIFIABLE, "connections are redirected by packet filter rules, mostly without a socket"
     if listener.seen_as == "protocol":
         return UNVERIFIABLE, "it is not served by a socket that could be seen"
     return ABSENT, seen or "nothing listens on it"
@@ -317,13 +315,18 @@ def _pool_text(listener: Listener) -> str:
 
 
 def _judge_listening(listener: Listener, context: _Context) -> Finding:
+    if listener.seen_as == REDIRECT:
+        # What is bound to the port is the service behind the proxy, and says nothing about the way to the proxy.
+        return Finding(listener, UNVERIFIABLE, "rules of the packet filter redirect it; check_firewall: true looks for them")
     if listener.protocol == "ip":
         return Finding(listener, UNVERIFIABLE, "IP protocol %s has no ports and no listening socket" % listener.number)
     return _judge_fixed(listener, context) if _coverage.is_fixed(listener) else _judge_pool(listener, context)
 
 
 def _judge_admission(finding: Finding, admission: Any) -> Finding:
-    """Add what the host firewall says. A NodePort or redirect is translated before the filter sees its port."""
+    """Add what the host firewall says. A NodePort is translated before the filter sees its port."""
+    if finding.listener.seen_as == REDIRECT:
+        return _judge_redirect(finding, admission)
     if finding.verdict not in (OK, UNVERIFIABLE) or not finding.listener.allow:
         return finding
     if not finding.sockets and finding.listener.protocol != "ip":
@@ -334,10 +337,19 @@ def _judge_admission(finding: Finding, admission: Any) -> Finding:
     return finding._replace(verdict=UNVERIFIABLE if admission.state == "unknown" else finding.verdict, reason=reason)
 
 
+def _judge_redirect(finding: Finding, admission: Any) -> Finding:
+    if admission.state == "unknown":
+        return finding._replace(reason=admission.reason)
+    verdicts = {"straight": ABSENT, "dropped": SHUT}
+    return finding._replace(verdict=verdicts.get(admission.state, OK), reason=admission.reason)
+
+
 # --- state: free -------------------------------------------------------------------------------------------------------------
 
 
 def _judge_free(listener: Listener, context: _Context) -> Finding:
+    if listener.seen_as == REDIRECT:
+        return Finding(listener, OK, "a redirect takes no port")
     if listener.protocol == "ip":
         return Finding(listener, UNVERIFIABLE, "IP protocol %s has no ports" % listener.number)
     if listener.ports is None:
@@ -414,6 +426,8 @@ def owners_wanted(
             wanted[sock.inode] = known + tuple(name for name in names if name != KERNEL_PROCESS and name not in known)
 
     for listener in listeners:
+        if listener.seen_as == REDIRECT:
+            continue
         if state == FREE:
             for sock in table.sockets:
                 if _coverage.in_ports(listener, sock) and _coverage.blocks(listener, sock, table) and not listener.dynamic:

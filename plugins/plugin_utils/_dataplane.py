@@ -174,6 +174,10 @@ def _inbound(resource: Resource) -> list[Endpoint]:
     return [] if resource.transparent else _interfaces(resource, "inbound", resource.address)
 
 
+def _redirected(resource: Resource) -> list[Endpoint]:
+    return _interfaces(resource, "inbound", resource.address) if resource.transparent else []
+
+
 def _outbound(resource: Resource) -> list[Endpoint]:
     return [] if resource.transparent else _interfaces(resource, "outbound", "127.0.0.1")
 
@@ -222,6 +226,7 @@ def _zone_proxy(resource: Resource) -> list[Endpoint]:
 # What `expand` may say, and what reads the ports of it.
 EXPANSIONS: dict[str, Callable[[Resource], list[Endpoint]]] = {
     "dataplane.inbound": _inbound,
+    "dataplane.redirected": _redirected,
     "dataplane.outbound": _outbound,
     "dataplane.gateway": _gateway,
     "dataplane.admin": _admin,

@@ -27,7 +27,7 @@ KEYS = ("config", "env", "dataplane", *ON_HOST)
 _OFF = ("0", "f", "false", "n", "no", "off")
 _ON = ("1", "t", "true", "y", "yes", "on")
 # Of a resource's endpoints these carry an address of their own; the others follow the resource where they are open to all.
-_ADDRESSED = ("dataplane.inbound", "dataplane.outbound")
+_ADDRESSED = ("dataplane.inbound", "dataplane.redirected", "dataplane.outbound")
 
 Data = Mapping[str, Any]
 
@@ -242,7 +242,10 @@ def apply(listener: Data, config: ProductConfig) -> list[dict[str, Any]]:
     if data is None:
         return []
     expansion = data.get("expand")
-    return _expanded(data, expansion, config) if expansion and config.resources else [data]
+    if expansion and config.resources:
+        return _expanded(data, expansion, config)
+    # Nobody can look for the redirect of a port that nobody has named.
+    return [] if data.get("seen_as") == _listener.REDIRECT and data["port"] == _listener.DYNAMIC else [data]
 
 
 def _switched(listener: Data, config: ProductConfig) -> dict[str, Any] | None:

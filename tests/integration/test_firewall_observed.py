@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import pytest
 
@@ -272,6 +272,24 @@ def test_the_port_of_a_transparent_proxy_lets_in_all_that_it_takes(host: Host, f
         host.run(["iptables-%s-restore" % flavour], input=rules)
         expected = "%s comes in at port 15006: whoever is admitted there is admitted to all of it" % ports
         assert _module.run(host, "port_allow", options, check=True)["notes"] == [expected]
+
+
+@pytest.mark.parametrize("flavour", ["nft", "legacy"])
+def test_a_redirect_is_looked_for_in_the_rules_and_not_among_the_sockets(host: Host, flavour: str) -> None:
+    service = {"name": "service", "protocol": "tcp", "port": 8080, "seen_as": "redirect", "allow": False}
+    options = {"listeners": [dict(service, family="both"), dict(service, name="ssh", port=22)], "check_firewall": True}
+
+    def verdicts() -> List[Tuple[str, str]]:
+        found = _module.run(host, "port_verify_firewall", options, check=True)["listeners"]
+        return [(one["verdict"], one["reason"]) for one in found]
+
+    neither = ("absent", "ipv4: no rule redirects it; ipv6: no rule redirects it")
+    assert verdicts() == [neither, neither]
+    host.run(["iptables-%s-restore" % flavour], input=KUMA)
+    # ssh is what these rules leave alone.
+    assert verdicts() == [("absent", "ipv6: no rule redirects it"), neither]
+    host.run(["ip6tables-%s-restore" % flavour], input=KUMA)
+    assert verdicts()[0] == ("ok", "ipv4: redirected to port 15006; ipv6: redirected to port 15006")
 
 
 KUBERNETES = """*filter

@@ -17,6 +17,8 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
     CLOSED,
+    REDIRECTED,
+    STRAIGHT,
     UNFILTERED,
     UNKNOWN,
     Admission,
@@ -24,7 +26,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
-from ansible_collections.netports.core.plugins.module_utils._listener import Listener
+from ansible_collections.netports.core.plugins.module_utils._listener import REDIRECT, Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 
@@ -34,7 +36,9 @@ def admissions(
     enter: Sequence[str] = (),
     clients: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Admission]:
-    """By name of listener: does the host firewall admit new connections to it? Changes nothing and never fails.
+    """By name of listener: does the host firewall admit new connections to it, or redirect them where that is what it is to do?
+
+    Changes nothing and never fails.
 
     What filters is read, whoever made it. `enter` is a command that runs its arguments in another
     network namespace. `clients` are addresses by client, as port_allow takes them. Raises Problem for those alone.
@@ -44,9 +48,44 @@ def admissions(
         effects = Effects(check_mode=True)
         ruleset = observed.read_with_addresses(effects, enter) if known else observed.read(effects, enter)
         found = answers.admissions(ruleset, listeners, source, known)
-        return {one.name: _detoured(ruleset, one, source, known, found[one.name]) for one in listeners if one.name in found}
+        for one in listeners:
+            redirection = _redirection(ruleset, one) if one.seen_as == REDIRECT else None
+            if redirection is not None and (redirection.state != REDIRECTED or not one.allow):
+                found[one.name] = redirection
+            elif one.allow:
+                found[one.name] = _detoured(ruleset, one, source, known, found[one.name])
+        return found
     except (FirewallError, RunError) as error:
-        return {listener.name: Admission(UNKNOWN, str(error)) for listener in listeners if listener.allow}
+        asked = [listener for listener in listeners if listener.allow or listener.seen_as == REDIRECT]
+        return {listener.name: Admission(UNKNOWN, str(error)) for listener in asked}
+
+
+def _redirection(ruleset: Ruleset, listener: Listener) -> Admission:
+    """Whether rules send its packets to another port of this host, in each family that it must be served in."""
+    if listener.ports is None:
+        return Admission(UNKNOWN, "a port that is not known cannot be looked for among the redirected ones")
+    each: Dict[str, Admission] = {}
+    for family in model.families_of(listener):
+        detour = _detour(ruleset, listener, family, listener.ports[0])
+        if detour is None:
+            each[family] = Admission(STRAIGHT, "%s: no rule redirects it" % family)
+        elif detour.port is None:
+            each[family] = Admission(UNKNOWN, "%s: it %s" % (family, detour.who))
+        else:
+            each[family] = Admission(REDIRECTED, "%s: redirected to port %d" % (family, detour.port))
+    rank = (REDIRECTED, UNKNOWN, STRAIGHT)
+    judged = sorted(each.values(), key=lambda one: rank.index(one.state))
+    # Family `any` is served by one of them.
+    chosen = judged[0] if listener.family == "any" else judged[-1]
+    return Admission(chosen.state, "; ".join(one.reason for one in each.values() if one.state == chosen.state))
+
+
+def _detour(ruleset: Ruleset, listener: Listener, family: str, port: int) -> Optional[Any]:
+    if not any(chain.type == "nat" for chain in ruleset.chains.values()):
+        return None
+    from ansible_collections.netports.core.plugins.module_utils._firewall import detours
+
+    return detours.of(ruleset, Packet(family, nft_admission.PROTOCOLS[listener.protocol], port))
 
 
 def _detoured(
@@ -55,12 +94,7 @@ def _detoured(
     """The answer, where the input rules of the host see the listener's packets; what becomes of them, where not."""
     if found.state in (UNFILTERED, CLOSED) or listener.ports is None:
         return found
-    if not any(chain.type == "nat" for chain in ruleset.chains.values()):
-        return found
-    from ansible_collections.netports.core.plugins.module_utils._firewall import detours
-
-    number = nft_admission.PROTOCOLS[listener.protocol]
-    sent = {family: detours.of(ruleset, Packet(family, number, listener.ports[0])) for family in model.families_of(listener)}
+    sent = {family: _detour(ruleset, listener, family, listener.ports[0]) for family in model.families_of(listener)}
     if not any(sent.values()):
         return found
     each: List[Admission] = []

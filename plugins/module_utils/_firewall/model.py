@@ -28,6 +28,9 @@ UNFILTERED = "unfiltered"
 # The warning that goes with `enforcing: false`.
 NOTHING_FILTERS = "nothing on this host filters incoming traffic; no port needed opening"
 CLOSED = "closed"  # nobody is to be admitted, so that it does not matter
+# Of what rules are to send to another port of the host: they do; they do not, and it comes to the port that it has.
+REDIRECTED = "redirected"
+STRAIGHT = "straight"
 
 # nftables keeps 127 bytes of comment, iptables 255; a label is a part of it.
 _LABEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")

@@ -154,8 +154,9 @@ def verdict(expected, *texts, **options):
         ({"seen_as": "nodeport"}, [], "unverifiable"),
         ({"seen_as": "nodeport"}, ["tcp 0.0.0.0:80"], "ok"),
         ({"seen_as": "nodeport"}, ["tcp 127.0.0.1:80"], "confined"),
+        # what is bound there is the service behind the proxy
         ({"seen_as": "redirect"}, [], "unverifiable"),
-        ({"seen_as": "redirect"}, ["tcp [::]:80 dual"], "ok"),
+        ({"seen_as": "redirect"}, ["tcp [::]:80 dual"], "unverifiable"),
         ({"optional": True}, [], "absent"),
     ],
 )
@@ -352,6 +353,11 @@ class Admission:
         ({"bind": "loopback"}, ["tcp 127.0.0.1:80"], "dropped", "ok"),
         ({}, [], "dropped", "absent"),
         ({"seen_as": "nodeport"}, [], "dropped", "unverifiable"),
+        ({"seen_as": "redirect", "allow": False}, [], "redirected", "ok"),
+        ({"seen_as": "redirect", "allow": False}, ["tcp 0.0.0.0:80"], "straight", "absent"),
+        ({"seen_as": "redirect", "allow": False}, ["tcp 0.0.0.0:80"], "unknown", "unverifiable"),
+        ({"seen_as": "redirect"}, ["tcp 0.0.0.0:80"], "dropped", "shut"),
+        ({"seen_as": "redirect"}, [], "admitted", "ok"),
         ({"protocol": "ip", "number": 4, "port": None}, [], "dropped", "shut"),
     ],
 )
@@ -440,6 +446,7 @@ class TestFree:
             ({"port": "80-81"}, ["tcp 0.0.0.0:80 nginx"], "ok"),
             ({"port": "80-81"}, ["tcp 0.0.0.0:80 nginx", "tcp 0.0.0.0:81 nginx"], "taken"),
             ({"protocol": "ip", "number": 4, "port": None}, [], "unverifiable"),
+            ({"seen_as": "redirect"}, ["tcp 0.0.0.0:80 nginx"], "ok"),
         ],
     )
     def test_what_blocks_a_bind(self, keys, sockets, expected):

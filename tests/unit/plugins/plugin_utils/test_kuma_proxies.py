@@ -97,6 +97,7 @@ ROWS = [
     ("readiness", "kubernetes", "2.14", "", "9902/tcp", "kuma-dp", True),
     # Nothing binds these where traffic is redirected.
     ("inbound-service-backend-11011", "plain", "0.3.2", "", "11011/tcp @", "envoy", True),
+    ("inbound-redirect-backend-11011", "tproxy", "0.3.2", "", "11011/tcp @", "", True),
     ("outbound-service-database-33033", "plain", "0.3.2", "", "33033/tcp lo", "envoy", True),
     # Where the Dataplane resource is known, it says that it is none.
     ("gateway", "kubernetes", "1.4", "", "dynamic/tcp", "envoy", False),
@@ -158,7 +159,8 @@ def lives(row: tuple[Any, ...], setting: str, version: str) -> bool:
 def described(one: dict[str, Any]) -> tuple[str, str, str, bool]:
     where = {"any": "", "loopback": " lo", ADDRESS: " @"}[one["bind"]]
     family = "" if one["family"] == "any" else " " + one["family"]
-    return one["name"], "%s/%s%s%s" % (one["port"], one["protocol"], where, family), *one["process"], not one["optional"]
+    owner = " or ".join(one["process"])
+    return one["name"], "%s/%s%s%s" % (one["port"], one["protocol"], where, family), owner, not one["optional"]
 
 
 def cases() -> list[tuple[str, str]]:
