@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 import pytest
 
@@ -29,10 +29,10 @@ QUICK = {"%s_timeout" % role: 0 for role in (ZONE, GLOBAL, "kuma_dp")}
 Groups = Mapping[str, Iterable[str]]
 
 
-def inventory(groups: Groups, hosts: Mapping[str, Mapping[str, Any]] = {}, **variables: Any) -> Dict[str, Any]:
+def inventory(groups: Groups, hosts: Optional[Mapping[str, Any]] = None, **variables: Any) -> Dict[str, Any]:
     """Groups with their hosts, and variables of hosts and of all."""
     children = {name: {"hosts": dict.fromkeys(members)} for name, members in groups.items()}
-    return {"all": {"hosts": dict(hosts), "children": children, "vars": {**QUICK, **variables}}}
+    return {"all": {"hosts": dict(hosts or {}), "children": children, "vars": {**QUICK, **variables}}}
 
 
 def run(host: Host, playbook: str, data: Mapping[str, Any], *options: str) -> ansible.Run:

@@ -23,7 +23,7 @@ PAUSE = 0.2
 
 def burst(sock, question, times):
     sock.settimeout(PAUSE)
-    for _ in range(times):
+    for _time in range(times):
         sock.send(question)
     try:
         sock.recv(64)
