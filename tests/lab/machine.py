@@ -49,7 +49,7 @@ class Machine(Host):
         self._number = number
         self._families = families
         self.ipv4 = "10.77.0.%d" % number if "ipv4" in families else None
-        self.ipv6 = "fd77::%x" % number if "ipv6" in families else None
+        self.ipv6 = "fd77::%d" % number if "ipv6" in families else None
 
     @property
     def network(self) -> str:
