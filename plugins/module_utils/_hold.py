@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils import (
     _background,
@@ -88,6 +88,7 @@ class _Run:
         self._check_mode = check_mode
         self._held: Dict[str, _Held] = {}
         self._skipped: Dict[str, str] = {}
+        self._doubtful: Dict[str, str] = {}
         self._warnings: List[str] = []
 
     def start(self, listeners: Sequence[Listener]) -> Dict[str, Any]:
@@ -98,7 +99,7 @@ class _Run:
         others = [one for one in fit if one not in ours]
         bound: Bound = {}
         # A wildcard serves the addresses beside it too.
-        for listener in sorted([*ours, *self._without(others, _taken(others))], key=lambda one: one.bind != "any"):
+        for listener in sorted([*ours, *self._free(others)], key=lambda one: one.bind != "any"):
             self._bind(listener, bound, earlier)
         new = self._begin(bound) if bound and not self._check_mode else None
         left = [state.seconds for state in states] + ([float(self._seconds)] if bound else [])
@@ -110,6 +111,16 @@ class _Run:
         reasons = {listener.name: why(listener) for listener in listeners}
         self._skipped.update({name: reason for name, reason in reasons.items() if reason})
         return [listener for listener in listeners if not reasons[listener.name]]
+
+    def _free(self, listeners: Sequence[Listener]) -> List[Listener]:
+        """Those whose ports nothing holds. Of sockets that may be in the way the kernel knows, but for a bind alone."""
+        findings = _seen(listeners)
+        doubtful = {name: one.reason for name, one in findings.items() if one.sockets and one.verdict == _verdict.UNVERIFIABLE}
+        taken = {name: one.reason for name, one in findings.items() if one.sockets and name not in doubtful}
+        if self._check_mode:
+            taken.update(doubtful)
+        self._doubtful = doubtful
+        return self._without(listeners, lambda listener: taken.get(listener.name, ""))
 
     def _extended(self) -> List[State]:
         """What earlier runs hold with the token, for at least as long as this run wants it."""
@@ -123,7 +134,7 @@ class _Run:
         try:
             endpoints = _hold_sockets.bind(_hold_sockets.endpoints(listener), bound, earlier, self._check_mode)
         except UnheldError as error:
-            self._skipped[listener.name] = str(error)
+            self._skipped[listener.name] = self._doubtful.get(listener.name, str(error))
         else:
             self._held[listener.name] = _Held(listener, endpoints)
 
@@ -157,13 +168,11 @@ def _skipped(listener: Listener, reason: str) -> Dict[str, Any]:
     return {"listener": listener.name, "protocol": listener.protocol, "port": listener.port_text, "reason": reason}
 
 
-def _taken(listeners: Sequence[Listener]) -> Callable[[Listener], str]:
-    """By the sockets of the host: who holds a listener's port, or may be in its way; empty when it is free."""
+def _seen(listeners: Sequence[Listener]) -> Dict[str, Finding]:
+    """What the sockets of the host say of each listener's port; those that hold it, or may, are in the finding."""
     if not listeners:
-        return lambda listener: ""
+        return {}
     table = gather.gather()
     wanted = _verdict.owners_wanted(listeners, table, state=_verdict.FREE)
     table = gather.find_owners(table, wanted)
-    findings: Tuple[Finding, ...] = _verdict.judge(listeners, table, state=_verdict.FREE).findings
-    reasons = {finding.listener.name: finding.reason for finding in findings if finding.sockets}
-    return lambda listener: reasons.get(listener.name, "")
+    return {finding.listener.name: finding for finding in _verdict.judge(listeners, table, state=_verdict.FREE).findings}

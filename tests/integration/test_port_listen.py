@@ -116,6 +116,33 @@ def test_what_somebody_holds_is_left_alone(host: Host, peer: Host) -> None:
     assert ask(peer, ("tcp", host.ipv4, 8080, "")) != [TOKEN + "\n"]
 
 
+_BOUND_TO_DEVICE = """
+import socket, sys, time
+taken = socket.socket()
+taken.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, sys.argv[1].encode())
+taken.bind(("0.0.0.0", 8080))
+taken.listen()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_devices_have_their_say(host: Host, peer: Host) -> None:
+    """Whether a socket on a device is in the way is for the kernel to say: one on an interface is."""
+    other = host.popen([host.python, "-c", _BOUND_TO_DEVICE, "eth0"], stdout=subprocess.PIPE)
+    assert other.stdout and other.stdout.readline() == "ready\n"
+    for check in (True, False):
+        done = listen(host, {**WEB, "family": "ipv4"}, check=check)
+        assert done["held"] == [] and "may be in the way" in done["skipped"][0]["reason"]
+    done = listen(host, {**FOUR, "device": "eth0"}, {**DNS, "device": "lo"})
+    assert [one["device"] for one in done["held"]] == ["eth0", "lo"]
+    assert ask(peer, ("tcp", host.ipv4, 8084, ""), ("udp", host.ipv4, 53, TOKEN + "?")) == [
+        TOKEN + "\n",
+        "ConnectionRefusedError",
+    ]
+    other.kill()
+
+
 def test_what_is_not_to_be_held_says_why(host: Host) -> None:
     done = listen(
         host,
