@@ -127,6 +127,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_devices_have_their_say(host: Host, peer: Host) -> None:
     """Whether a socket on a device is in the way is for the kernel to say: one on an interface is."""
     other = host.popen([host.python, "-c", _BOUND_TO_DEVICE, "eth0"], stdout=subprocess.PIPE)
@@ -195,6 +196,7 @@ def test_a_second_run_extends_and_adds(host: Host, peer: Host) -> None:
     assert not listen(host, state="stopped")["changed"]
 
 
+@pytest.mark.slow
 def test_a_family_is_added_to_what_is_held(host: Host) -> None:
     """Two roles of one host share a token, and may share a port."""
     narrow = {**WEB, "name": "narrow", "family": "ipv4"}
@@ -204,6 +206,7 @@ def test_a_family_is_added_to_what_is_held(host: Host) -> None:
     assert len(sockets(host, 8080).splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_without_a_token_stop_ends_all(host: Host) -> None:
     made = {listen(host, one, token=None)["token"] for one in (WEB, DNS)}
     assert len(made) == 2
@@ -213,6 +216,7 @@ def test_without_a_token_stop_ends_all(host: Host) -> None:
     assert sockets(host, 8080) == sockets(host, 53) == ""
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing(host: Host, peer: Host) -> None:
     first = listen(host, *OWN)
     client = peer.popen(["nc", host.ipv4 or "", "8080"])
@@ -265,6 +269,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_a_stranger_that_calls_itself_so_stops_nobody(host: Host) -> None:
     stranger = host.popen([host.python, "-c", _STRANGER], stdout=subprocess.PIPE)
     assert stranger.stdout and stranger.stdout.readline() == "ready\n"
