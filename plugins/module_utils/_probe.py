@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import re
 import resource
 import socket
 import time
@@ -27,6 +28,7 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
 from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import NamespaceError, run_in
 
 _SPARE_FILES = 64  # what the module has open anyway, with room
+_TOKEN = re.compile(r"[!-~]{1,64}\Z")
 _MAX_NAME_BYTES = 15  # of a network device
 
 
@@ -97,8 +99,8 @@ def _target(where: str, raw: Mapping[str, Any]) -> Target:
     if not 1 <= port <= 65535:
         raise ProbeError("%s.port: %s is not a port (1-65535)" % (where, port))
     token = (raw["token"] or "").encode()
-    if raw["token"] is not None and not token:
-        raise ProbeError("%s.token: it is empty" % where)
+    if raw["token"] is not None and not _TOKEN.match(raw["token"]):
+        raise ProbeError("%s.token: %r is not 1 to 64 printable ASCII characters without blanks" % (where, raw["token"]))
     if raw["tls"] and (protocol == "udp" or token or raw["question"] is not None):
         raise ProbeError("%s.tls: it is for TCP, and without token and question" % where)
     if raw["question"] is not None and (protocol == "tcp" or token):
@@ -108,7 +110,7 @@ def _target(where: str, raw: Mapping[str, Any]) -> Target:
     except ValueError as problem:
         raise ProbeError("%s.question: %s" % (where, problem)) from None
     if token:
-        question, asked = token + b"\n", True
+        question, asked = questions.for_token(token), True
     return Target(host, port, protocol, raw["expect"], raw["name"], question, asked, token, raw["tls"])
 
 

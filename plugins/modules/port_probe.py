@@ -74,8 +74,8 @@ options:
         type: str
       token:
         description:
-          - A text that is said, followed by a line feed, and that the answer has to hold. For TCP and UDP.
-          - So a proxy that accepts every connection is not taken for the target.
+          - What the target has to say, the token of M(netports.core.port_listen). For TCP and UDP.
+          - So a proxy that accepts or repeats everything is not taken for the target.
         type: str
       tls:
         description:
@@ -121,6 +121,7 @@ options:
 notes:
   - No privilege is needed, but for O(network_namespace), and for O(device) on kernels before 5.7.
 seealso:
+  - module: netports.core.port_listen
   - module: netports.core.port_verify
   - module: ansible.builtin.wait_for
 """

@@ -209,16 +209,16 @@ def test_a_name_with_both_families(lab: Lab, pair: Pair) -> None:
 
 
 def test_a_proxy_that_accepts_everything_does_not_know_the_token(pair: Pair) -> None:
-    server = str(pair.server.ipv6)
-    targets = [
-        target(server, 8090, token="t0ken"),
-        target(server, 8080, token="t0ken"),
-        target(server, 9999, "udp", token="t0ken"),
-    ]
-    result = probe(pair.peer, targets)
-    assert states(result) == ["open", "no_answer", "open"]
+    server, token = str(pair.server.ipv6), "t0ken"
+    held = [{"name": protocol, "protocol": protocol, "port": 6000, "family": "both"} for protocol in ("tcp", "udp")]
+    _module.run(pair.server, "port_listen", {"listeners": held, "seconds": 60, "token": token})
+    asked = [(6000, "tcp"), (6000, "udp"), (8080, "tcp"), (8090, "tcp"), (9999, "udp"), (9998, "udp")]
+    result = probe(pair.peer, [target(server, *each, token=token) for each in asked])
+    assert states(result) == ["open", "open", "no_answer", "no_answer", "no_answer", "refused"]
+    assert [each["passed"] for each in result["results"]] == [True, True, False, False, False, False]
+    assert "not with the token" in result["results"][4]["reason"]
+    _module.run(pair.server, "port_listen", {"state": "stopped", "token": token})
     # Over TCP even that is a way in.
-    assert [each["passed"] for each in result["results"]] == [True, False, True]
     assert probe(pair.peer, [target(server, 8080, token="t0ken", expect="closed")])["failed"]
 
 

@@ -33,21 +33,15 @@ class Dialogue:
 
 
 class TokenDialogue(Dialogue):
-    """Says the token and waits to hear it again: a proxy that accepts every connection does not know it."""
+    """Waits for the token and does not say it: what accepts or repeats everything does not know it."""
 
-    def __init__(self, sock: socket.socket, question: bytes, token: bytes) -> None:
+    def __init__(self, sock: socket.socket, token: bytes) -> None:
         super().__init__(sock)
-        self.wants_to_write = True
-        self._question = question
         self._token = token
         self._heard = b""
 
     def step(self) -> Optional[Finding]:
         try:
-            if self.wants_to_write:
-                self._question = self._question[self.sock.send(self._question) :]
-                self.wants_to_write = bool(self._question)
-                return None
             data = self.sock.recv(_MUCH)
         except BlockingIOError:
             return None

@@ -265,7 +265,7 @@ class Loop:
             if probe.target.tls:
                 probe.dialogue = TlsDialogue(sock, probe.target.host)
             else:
-                probe.dialogue = TokenDialogue(sock, probe.target.question, probe.target.token)
+                probe.dialogue = TokenDialogue(sock, probe.target.token)
         except OSError as error:
             self._finish(probe, tls_fault(error.strerror or str(error)))
             return
@@ -288,7 +288,7 @@ class Loop:
         except OSError as error:
             self._finish(probe, self._failure(probe, sock, error.errno or 0))
             return
-        if probe.target.token not in data:
+        if probe.target.token and data != probe.target.token:
             probe.strange = True
             return
         self._finish(probe, Finding(OPEN, "it answered with the token" if probe.target.token else "it answered"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netports.core.plugins.module_utils import _probe
+from ansible_collections.netports.core.plugins.module_utils import _hold_process, _probe
 from ansible_collections.netports.core.plugins.module_utils._probing import (
     certificate,
     loop,
@@ -123,6 +123,11 @@ def test_questions(question: Any, protocol: str, port: int, sent: Any) -> None:
     assert questions.encode(question, protocol, port) == sent
 
 
+@pytest.mark.parametrize("token", [b"t", b"netports", b"x" * 64])
+def test_port_listen_answers_the_question_for_its_token(token: bytes) -> None:
+    assert _hold_process.answer(questions.for_token(token), token) == token
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -132,7 +137,7 @@ def test_questions(question: Any, protocol: str, port: int, sent: Any) -> None:
         ({"targets": [dict(target(), question="", protocol="udp")]}, r"targets\[0\]\.question: it is empty"),
         ({"targets": [dict(target(), question="dns")]}, r"targets\[0\]\.question: it is for UDP"),
         ({"targets": [dict(target(), tls=True, protocol="udp")]}, r"targets\[0\]\.tls: it is for TCP"),
-        ({"targets": [dict(target(), token="")]}, r"targets\[0\]\.token: it is empty"),
+        ({"targets": [dict(target(), token="a b")]}, r"targets\[0\]\.token: 'a b' is not 1 to 64"),
         ({"timeout": 0.0}, "timeout: 0.0 is no number"),
         ({"timeout": float("nan")}, "timeout: nan is no number"),
         ({"retries": -1}, "retries: -1 is less than 0"),
