@@ -59,7 +59,7 @@ def _stop(token: Optional[str], check_mode: bool) -> Dict[str, Any]:
     for name in ours if not check_mode else ():
         _hold_control.tell(name, _hold_control.STOP)
     message = "%d processes that held ports %s" % (len(ours), "would end" if check_mode else "have ended")
-    return {"changed": bool(ours), "msg": message, "held": [], "skipped": [], "token": token, "until": None, "pid": None}
+    return {"changed": bool(ours), "msg": message, "held": [], "not_held": [], "token": token, "until": None, "pid": None}
 
 
 class _Held(NamedTuple):
@@ -87,7 +87,7 @@ class _Run:
         self._seconds = seconds
         self._check_mode = check_mode
         self._held: Dict[str, _Held] = {}
-        self._skipped: Dict[str, str] = {}
+        self._not_held: Dict[str, str] = {}
         self._doubtful: Dict[str, str] = {}
         self._warnings: List[str] = []
 
@@ -107,9 +107,9 @@ class _Run:
         return self._result(listeners, changed=bool(bound), left=min(left) if left else None, pid=pid)
 
     def _without(self, listeners: Sequence[Listener], why: Callable[[Listener], str]) -> List[Listener]:
-        """Those that nothing speaks against; the others are skipped."""
+        """Those that nothing speaks against; the others are not held."""
         reasons = {listener.name: why(listener) for listener in listeners}
-        self._skipped.update({name: reason for name, reason in reasons.items() if reason})
+        self._not_held.update({name: reason for name, reason in reasons.items() if reason})
         return [listener for listener in listeners if not reasons[listener.name]]
 
     def _free(self, listeners: Sequence[Listener]) -> List[Listener]:
@@ -134,7 +134,7 @@ class _Run:
         try:
             endpoints = _hold_sockets.bind(_hold_sockets.endpoints(listener), bound, earlier, self._check_mode)
         except UnheldError as error:
-            self._skipped[listener.name] = self._doubtful.get(listener.name, str(error))
+            self._not_held[listener.name] = self._doubtful.get(listener.name, str(error))
         else:
             self._held[listener.name] = _Held(listener, endpoints)
 
@@ -156,7 +156,8 @@ class _Run:
             "changed": changed,
             "msg": message,
             "held": [self._held[one.name].as_dict() for one in listeners if one.name in self._held],
-            "skipped": [_skipped(one, self._skipped[one.name]) for one in listeners if one.name in self._skipped],
+            # Not `skipped`: by that key Ansible would take the whole task for a skipped one.
+            "not_held": [_not_held(one, self._not_held[one.name]) for one in listeners if one.name in self._not_held],
             "token": self._token,
             "until": until,
             "pid": pid,
@@ -164,7 +165,7 @@ class _Run:
         }
 
 
-def _skipped(listener: Listener, reason: str) -> Dict[str, Any]:
+def _not_held(listener: Listener, reason: str) -> Dict[str, Any]:
     return {"listener": listener.name, "protocol": listener.protocol, "port": listener.port_text, "reason": reason}
 
 

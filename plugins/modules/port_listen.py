@@ -59,7 +59,7 @@ options:
       - Without it one is made up, so that each run has its own.
     type: str
 notes:
-  - Without root, ports below 1024 and devices are skipped, and a host that ends the processes of a session with the session
+  - Without root, ports below 1024 and devices are not held, and a host that ends the processes of a session with the session
     frees the ports early.
   - A product that starts while its port is held finds it taken. Stop first.
   - The host's firewall is not opened; that is M(netports.core.port_allow).
@@ -125,7 +125,7 @@ held:
       family: both
       addresses: ["0.0.0.0", "::"]
       device: null
-skipped:
+not_held:
   description: The listeners that are not held, in their order.
   returned: success
   type: list
@@ -159,6 +159,11 @@ pid:
 changed:
   description: Whether ports were taken or freed. That they are held for longer is not a change.
   returned: success
+  type: bool
+passed:
+  description:
+    - Whether it did not fail. Unlike C(failed) it says so with C(failed_when=false) too, for tasks that judge later.
+  returned: always, but for errors
   type: bool
 role:
   description: The role that was resolved.
