@@ -105,7 +105,7 @@ def _socket(family: int, protocol: str, settings: Settings) -> socket.socket:
         raise
     try:
         sock.setblocking(False)
-        refusals.ask_for_details(sock)
+        refusals.ask_for_details(sock, family)
         if settings.device:
             sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, settings.device.encode() + b"\0")
         if settings.source_address:

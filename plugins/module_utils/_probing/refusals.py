@@ -66,9 +66,9 @@ class Icmp(NamedTuple):
     sender: Optional[str]
 
 
-def ask_for_details(sock: socket.socket) -> None:
+def ask_for_details(sock: socket.socket, family: int) -> None:
     """Have the kernel keep the ICMP messages that come back."""
-    if sock.family == socket.AF_INET6:
+    if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import queue
 import socket
-import threading
 import time
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
@@ -48,6 +46,10 @@ def _look_up(host: str, family: str, flags: int = 0) -> Resolved:
 
 
 def _by_threads(names: List[str], family: str, timeout: float) -> Dict[str, Resolved]:
+    # Addresses need neither, and they cost more than looking at those.
+    import queue
+    import threading
+
     waiting: queue.Queue[str] = queue.Queue()
     answers: queue.Queue[Tuple[str, Resolved]] = queue.Queue()
     for name in names:
