@@ -58,7 +58,7 @@ def _stop(token: Optional[str], check_mode: bool) -> Dict[str, Any]:
     ours = {name: state for name, state in _hold_control.states().items() if token in (None, state.token)}
     for name in ours if not check_mode else ():
         _hold_control.tell(name, _hold_control.STOP)
-    message = "%d processes that held ports %s" % (len(ours), "would end" if check_mode else "have ended")
+    message = "%s: %d" % ("processes that would end" if check_mode else "processes that were ended", len(ours))
     return {"changed": bool(ours), "msg": message, "held": [], "not_held": [], "token": token, "until": None, "pid": None}
 
 
