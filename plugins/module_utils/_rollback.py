@@ -19,27 +19,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import importlib
 import os
-import pkgutil
 import select
 import signal
 import syslog
 import time
-from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Type
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Type
 
-from ansible_collections.netports.core.plugins import module_utils
-from ansible_collections.netports.core.plugins.module_utils import _run
+from ansible_collections.netports.core.plugins.module_utils import _background
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
 
 _POLL = 0.1
 _UNDO_TRIES = 5
 _UNDO_PAUSE = 3
-_SCOPE_SECONDS = 5
 # What the module tells its watchdog; its end without a word means that it was killed.
 _APPLIED, _REFUSED, _FAILED = b"a", b"r", b"f"
-_READY = b"ready"
 
 
 class Settled(NamedTuple):
@@ -118,72 +113,38 @@ def armed(terms: Terms, undo: Callable[[], bool], harmless: Type[Exception]) -> 
 
 def _start(terms: Terms, token: str, undo: Callable[[], bool]) -> int:
     """Start the watchdog; the end of the pipe by which it is told how the change went."""
-    _import_all()
     orders_read, orders_write = os.pipe()
-    answer_read, answer_write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _in_the_background(lambda: _Watch(terms, token, undo).run(orders_read, answer_write))
-    os.close(orders_read)
-    os.close(answer_write)
-    os.waitpid(child, 0)
-    with os.fdopen(answer_read, "rb") as answer:
-        said = answer.read()
-    if said != _READY:
+    watch = _Watch(terms, token, undo, orders_read)
+    try:
+        _background.start("netports-rollback-%s.scope" % token, watch.prepare, watch.run)
+    except RunError as error:
         os.close(orders_write)
         raise FirewallError(
-            "nothing was changed: no process can wait on this host to take the change back (%s)"
-            % (said.decode("utf-8", "replace") or "it ended at once")
-        )
-    return orders_write
-
-
-def _import_all() -> None:
-    """The archive that the code comes in is deleted with the module, and the watchdog may need any more of it only then."""
-    for module in pkgutil.walk_packages(module_utils.__path__, module_utils.__name__ + "."):
-        importlib.import_module(module.name)
-
-
-def _in_the_background(work: Callable[[], None]) -> NoReturn:
-    """Run `work` in a process of its own session, and end the calling one. Both end without any of Python's cleaning up."""
-    status = 1
-    try:
-        os.setsid()
-        if os.fork() == 0:
-            work()
-        status = 0
+            "nothing was changed: no process can wait on this host to take the change back (%s)" % error
+        ) from None
     finally:
-        os._exit(status)
+        os.close(orders_read)
+    return orders_write
 
 
 class _Watch:
     """The watchdog's own side."""
 
-    def __init__(self, terms: Terms, token: str, undo: Callable[[], bool]) -> None:
+    def __init__(self, terms: Terms, token: str, undo: Callable[[], bool], orders: int) -> None:
         self._terms = terms
         self._token = token
         self._undo = undo
+        self._orders = orders
         self._hurry = False
 
     def _path(self, kind: str) -> str:
         return os.path.join(self._terms.directory, "%s.%s" % (kind, self._token))
 
-    def run(self, orders: int, answer: int) -> None:
-        try:
-            # A host that shuts down, and whoever ends the watchdog, gets the change taken back first.
-            signal.signal(signal.SIGTERM, self._on_sigterm)
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            os.umask(0o077)
-            os.chdir("/")
-            _leave_session(self._token)
-            pending = self._open_pending()
-            _close_all_but(orders, answer, pending)
-        except Exception as error:
-            os.write(answer, str(error).encode("utf-8", "replace"))
-            return
-        os.write(answer, _READY)
-        os.close(answer)
-        self._watch(orders)
+    def prepare(self) -> Tuple[int, int]:
+        """What has to succeed before anything is changed; the descriptors that it needs."""
+        # A host that shuts down, and whoever ends the watchdog, gets the change taken back first.
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        return self._orders, self._open_pending()
 
     def _on_sigterm(self, _number: int, _frame: Any) -> None:
         self._hurry = True
@@ -195,8 +156,8 @@ class _Watch:
         os.write(descriptor, self._terms.label.encode())
         return descriptor
 
-    def _watch(self, orders: int) -> None:
-        order = self._order(orders)
+    def run(self) -> None:
+        order = self._order()
         # Without a word the module was killed; a command that it had started may still be at work.
         deadline = time.monotonic() + (0 if order in (_FAILED, _REFUSED) else self._terms.seconds)
         while time.monotonic() < deadline and not self._hurry:
@@ -211,10 +172,10 @@ class _Watch:
             self._take_back(order == _FAILED)
         os.unlink(self._path("undoing"))
 
-    def _order(self, orders: int) -> bytes:
+    def _order(self) -> bytes:
         while not self._hurry:
-            if select.select([orders], [], [], _POLL)[0]:
-                return os.read(orders, 1)
+            if select.select([self._orders], [], [], _POLL)[0]:
+                return os.read(self._orders, 1)
         return b""
 
     def _take_back(self, failed: bool) -> None:
@@ -241,46 +202,3 @@ class _Watch:
         syslog.syslog(priority, sentence)
         with open(self._path("undone"), "w", encoding="utf-8") as file:
             file.write(sentence + "\n")
-
-
-def _close_all_but(*kept: int) -> None:
-    """Whoever waits for the module's output waits for its end; and a lock is held as long as anyone has its file open."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in kept:
-            with contextlib.suppress(OSError):
-                os.close(int(name))
-
-
-def _leave_session(token: str) -> None:
-    """Where the host ends what is left of a session or service when that ends, this process must not be part of it."""
-    if not os.path.isdir("/run/systemd/system"):
-        return
-    scope = "netports-rollback-%s.scope" % token
-    busctl = _run.find_program("busctl")
-    said = "busctl is not installed"
-    if busctl:
-        call = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartTransientUnit"
-        unit = ["ssa(sv)a(sa(sv))", scope, "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"]
-        answer = Effects().change([busctl, "call", *call.split(), *unit])
-        said = answer.stderr.strip()
-        if answer.rc == 0 and _comes_to(scope):
-            return
-    if _in_session():
-        raise RunError("systemd made no scope for it: %s" % said)
-
-
-def _comes_to(scope: str) -> bool:
-    """systemd answers before it has done it."""
-    deadline = time.monotonic() + _SCOPE_SECONDS
-    while time.monotonic() < deadline:
-        if scope in (_run.read_text("/proc/self/cgroup") or ""):
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def _in_session() -> bool:
-    return "/user.slice/" in (_run.read_text("/proc/self/cgroup") or "")
