@@ -484,8 +484,10 @@ networking:
     assert ("tcp", 10000, "loopback", False) in seen
     assert ("tcp", 9901, "loopback", False) in seen
     transparent = resource + "  transparentProxying: {redirectPortInbound: 15006, redirectPortOutbound: 15001}\n"
-    ports = {one["port"] for one in _resolve.resolve(OWN, "kuma_dp", "2.9", product_config={"dataplane": transparent}).listeners}
-    assert {15001, 15006} <= ports and not {8080, 10000} & ports
+    found = _resolve.resolve(OWN, "kuma_dp", "2.9", product_config={"dataplane": transparent}).listeners
+    ports = {one["port"]: one["seen_as"] for one in found}
+    assert (ports[15001], ports[15006], ports[8080]) == ("socket", "socket", "redirect")
+    assert 10000 not in ports
 
 
 # Whatever is given
