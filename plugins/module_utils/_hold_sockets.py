@@ -61,10 +61,10 @@ def unfit(listener: Listener) -> str:
 
 def endpoints(listener: Listener) -> List[Endpoint]:
     """The sockets for a listener that is not `unfit`."""
-    assert listener.ports is not None
+    port = (listener.ports or (0, 0))[0]
     addresses = _WILDCARDS if listener.bind == "any" else dict.fromkeys(_WILDCARDS, _address.plain(listener.bind))
     return [
-        Endpoint(listener.protocol, family, addresses[family], listener.ports[0], listener.device)
+        Endpoint(listener.protocol, family, addresses[family], port, listener.device)
         for family in sorted(_coverage.wanted_families(listener))
     ]
 
