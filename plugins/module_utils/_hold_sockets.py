@@ -60,11 +60,12 @@ def unfit(listener: Listener) -> str:
 
 
 def endpoints(listener: Listener) -> List[Endpoint]:
-    """The sockets for a listener that is not `unfit`."""
-    port = (listener.ports or (0, 0))[0]
+    """The sockets for a listener; none for one without a port."""
+    if listener.ports is None:
+        return []
     addresses = _WILDCARDS if listener.bind == "any" else dict.fromkeys(_WILDCARDS, _address.plain(listener.bind))
     return [
-        Endpoint(listener.protocol, family, addresses[family], port, listener.device)
+        Endpoint(listener.protocol, family, addresses[family], listener.ports[0], listener.device)
         for family in sorted(_coverage.wanted_families(listener))
     ]
 
