@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
@@ -17,6 +16,7 @@ from ansible_collections.netports.core.plugins.module_utils import (
     _hold_process,
     _hold_sockets,
     _spec_options,
+    _token,
     _verdict,
 )
 from ansible_collections.netports.core.plugins.module_utils._hold_control import State
@@ -26,8 +26,6 @@ from ansible_collections.netports.core.plugins.module_utils._sockets import gath
 from ansible_collections.netports.core.plugins.module_utils._verdict import Finding
 
 LONGEST = 3600
-# Printable and without blanks; short, since a question has to be longer.
-_TOKEN = re.compile(r"^[!-~]{1,64}\Z")
 
 
 def listen_arguments() -> Dict[str, Dict[str, Any]]:
@@ -43,8 +41,8 @@ def listen_arguments() -> Dict[str, Dict[str, Any]]:
 def listen(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """The result of the module. Raises Problem, GatherError or RunError, and holds nothing new then."""
     token = params["token"]
-    if token is not None and not _TOKEN.match(token):
-        raise Problem("token", "%r is not a token: 1 to 64 printable ASCII characters without blanks" % token)
+    if token is not None and not _token.is_token(token):
+        raise Problem("token", "%r is not a token: %s" % (token, _token.SHAPE))
     if not 1 <= params["seconds"] <= LONGEST:
         raise Problem("seconds", "%d is not a time to hold ports for: 1 to %d" % (params["seconds"], LONGEST))
     if params["state"] == "stopped":

@@ -21,11 +21,10 @@ import struct
 import time
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils import _hold_control
+from ansible_collections.netports.core.plugins.module_utils import _hold_control, _token
 from ansible_collections.netports.core.plugins.module_utils._hold_sockets import IP_PKTINFO, Bound, Endpoint
 
 PROCESS = "netports-listen"
-GREETING = b"netports"
 # Seconds for which a connection may stay open: the token may have to be sent again on a path that loses packets.
 _PATIENCE = 5
 _CONNECTIONS = 256
@@ -39,11 +38,6 @@ _LOOK = 1.0
 def now() -> float:
     """Seconds since the boot, those of a suspended host included."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def answer(question: bytes, token: bytes) -> bytes:
-    """The answer to a datagram; empty for none."""
-    return token if len(question) > len(token) and question.startswith((token, GREETING)) else b""
 
 
 class Holder:
@@ -134,7 +128,7 @@ class Holder:
                 question, extra, _flags, peer = opened.recvmsg(_LONGEST, socket.CMSG_SPACE(32))
             except OSError:
                 return
-            said = answer(question, self._token.encode())
+            said = _token.answer(question, self._token.encode())
             if said:
                 with contextlib.suppress(OSError):
                     opened.sendmsg([said], [_from(*item) for item in extra], 0, peer)

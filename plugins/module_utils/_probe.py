@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import math
-import re
 import resource
 import socket
 import time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.netports.core.plugins.module_utils import _address
+from ansible_collections.netports.core.plugins.module_utils import _address, _token
 from ansible_collections.netports.core.plugins.module_utils._probing import model, questions, resolver
 from ansible_collections.netports.core.plugins.module_utils._probing.dialogues import check_tls
 from ansible_collections.netports.core.plugins.module_utils._probing.loop import Loop, Probe, Settings, check
@@ -28,7 +27,6 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
 from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import NamespaceError, run_in
 
 _SPARE_FILES = 64  # what the module has open anyway, with room
-_TOKEN = re.compile(r"[!-~]{1,64}\Z")
 _MAX_NAME_BYTES = 15  # of a network device
 
 
@@ -99,8 +97,8 @@ def _target(where: str, raw: Mapping[str, Any]) -> Target:
     if not 1 <= port <= 65535:
         raise ProbeError("%s.port: %s is not a port (1-65535)" % (where, port))
     token = (raw["token"] or "").encode()
-    if raw["token"] is not None and not _TOKEN.match(raw["token"]):
-        raise ProbeError("%s.token: %r is not 1 to 64 printable ASCII characters without blanks" % (where, raw["token"]))
+    if raw["token"] is not None and not _token.is_token(raw["token"]):
+        raise ProbeError("%s.token: %r is not %s" % (where, raw["token"], _token.SHAPE))
     if raw["tls"] and (protocol == "udp" or token or raw["question"] is not None):
         raise ProbeError("%s.tls: it is for TCP, and without token and question" % where)
     if raw["question"] is not None and (protocol == "tcp" or token):
@@ -110,7 +108,7 @@ def _target(where: str, raw: Mapping[str, Any]) -> Target:
     except ValueError as problem:
         raise ProbeError("%s.question: %s" % (where, problem)) from None
     if token:
-        question, asked = questions.for_token(token), True
+        question, asked = _token.question(token), True
     return Target(host, port, protocol, raw["expect"], raw["name"], question, asked, token, raw["tls"])
 
 

@@ -28,11 +28,6 @@ def ntp() -> bytes:
     return struct.pack("!B39x8s", _CLIENT_VERSION_4, b"netports")
 
 
-def for_token(token: bytes) -> bytes:
-    """What port_listen answers with its token: longer than the answer, and without the token, which an echo would repeat."""
-    return b"netports".ljust(len(token) + 1, b"?")
-
-
 def encode(question: Optional[str], protocol: str, port: int) -> Tuple[bytes, bool]:
     """What to send for the option `question`, and whether a service is known to answer it. Raises ValueError.
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netports.core.plugins.module_utils import _hold_process, _probe
+from ansible_collections.netports.core.plugins.module_utils import _probe, _token
 from ansible_collections.netports.core.plugins.module_utils._probing import (
     certificate,
     loop,
@@ -125,7 +125,7 @@ def test_questions(question: Any, protocol: str, port: int, sent: Any) -> None:
 
 @pytest.mark.parametrize("token", [b"t", b"netports", b"x" * 64])
 def test_port_listen_answers_the_question_for_its_token(token: bytes) -> None:
-    assert _hold_process.answer(questions.for_token(token), token) == token
+    assert _token.answer(_token.question(token), token) == token
 
 
 @pytest.mark.parametrize(
