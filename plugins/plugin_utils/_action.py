@@ -81,7 +81,10 @@ class SpecAction(ActionBase):
             return arguments, ()
         from ansible_collections.netports.core.plugins.plugin_utils import _clients
 
-        return _clients.resolved(self, arguments, task_vars)
+        given = {name: arguments[name] for name in _clients.ARGUMENTS if arguments.get(name) is not None}
+        options = validated(given, _clients.ARGUMENTS)
+        clients, warnings = _clients.resolved(options, arguments["listeners"], task_vars, self._task._uuid, self.spec)
+        return {**arguments, "clients": clients}, warnings
 
     def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any], module: str | None = None) -> dict[str, Any]:
         """The result of the module on the host, `async` respected."""

@@ -9,28 +9,31 @@ A module of its own, imported when it is needed: Ansible compiles what it import
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ansible_collections.netports.core.plugins.module_utils import _spec_options
 from ansible_collections.netports.core.plugins.module_utils._listener import parse_listeners
 from ansible_collections.netports.core.plugins.plugin_utils import _inventory, _topology
-from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction, validated
+from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec
 
-_ARGUMENTS = _spec_options.client_arguments()
+ARGUMENTS = _spec_options.client_arguments()
 
 
-def resolved(action: SpecAction, arguments: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arguments with addresses for every client, and warnings. Raises Problem."""
-    options = validated({name: arguments[name] for name in _ARGUMENTS if arguments.get(name) is not None}, _ARGUMENTS)
+def resolved(
+    options: Mapping[str, Any], listeners: Any, task_vars: Mapping[str, Any], task: str, spec: Callable[[], Spec]
+) -> tuple[_topology.Clients, tuple[str, ...]]:
+    """The clients of the listeners by their addresses, and warnings. Raises Problem.
+
+    `options` are those of ARGUMENTS, `task` tells this task from others of the run.
+    """
     clients = _topology.named(options["clients"] or {}, _inventory.resolve)
     if options["restrict"] == "none":
-        return {**arguments, "clients": clients}, ()
+        return clients, ()
 
     def find_all(names: Collection[str]) -> dict[str, _topology.Found]:
-        moment = "%s %s" % (action._task._uuid, " ".join(task_vars.get("ansible_play_batch", ())))
+        moment = "%s %s" % (task, " ".join(task_vars.get("ansible_play_batch", ())))
         return _inventory.find_all(names, task_vars["hostvars"], moment)
 
-    listeners = parse_listeners(arguments["listeners"])
-    found = _topology.restrict(listeners, clients, task_vars["groups"], action.spec().including, find_all)
-    return {**arguments, "clients": found.clients}, found.warnings
+    found = _topology.restrict(parse_listeners(listeners), clients, task_vars["groups"], spec().including, find_all)
+    return found.clients, found.warnings

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
     answers,
+    family_answers,
     intervals,
     model,
     nft_admission,
@@ -111,4 +112,4 @@ def _detoured(
                 else one._replace(reason="; ".join(filter(None, (said, one.reason))))
             )
         each.append(one)
-    return answers.of_families(listener, each) if each else found
+    return family_answers.of_families(listener, each) if each else found

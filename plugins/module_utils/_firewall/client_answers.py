@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import (
-    answers,
+    family_answers,
     intervals,
     model,
     nft_admission,
@@ -32,7 +32,7 @@ _NOBODY = "nobody has to be admitted, since its clients have no address"
 
 def admission(ruleset: Ruleset, listener: Listener, sources: Mapping[str, Intervals]) -> Admission:
     """`sources` are those of `model.sources_to_admit`."""
-    unclear = answers.out_of_sight(listener)
+    unclear = family_answers.out_of_sight(listener)
     families = model.families_of(listener)
     if not sources:
         wider = [_wider(ruleset, listener, family, ()) for family in families] if unclear is None else []
@@ -43,7 +43,7 @@ def admission(ruleset: Ruleset, listener: Listener, sources: Mapping[str, Interv
     partly = [one.admission for one in found if one.partly]
     if partly:
         return min(partly, key=lambda admission: admission.state != model.DROPPED)
-    answer = answers.of_families(listener, [one.admission for one in found])
+    answer = family_answers.of_families(listener, [one.admission for one in found])
     if answer.state not in (model.ADMITTED, model.UNFILTERED):
         return answer
     # Family `any` passes by one of them; clients that have only the other want to know.
@@ -60,7 +60,7 @@ class _Answer(NamedTuple):
 
 def _of_family(ruleset: Ruleset, listener: Listener, family: str, sources: Optional[Intervals]) -> _Answer:
     if sources == ():
-        return _Answer(answers.family_admission(ruleset, listener, family, ()))
+        return _Answer(family_answers.family_admission(ruleset, listener, family, ()))
     wider = _wider(ruleset, listener, family, sources or ())
     if sources is None:
         return _Answer(Admission(model.CLOSED, "; ".join(filter(None, ("%s: %s there" % (family, _NOBODY), wider)))))
