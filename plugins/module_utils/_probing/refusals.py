@@ -56,6 +56,8 @@ _LOCAL = {
     errno.EAFNOSUPPORT: "this host does not have this address family",
     errno.ENETDOWN: "the interface to it is down",
 }
+# A rule for outgoing packets, which is not the target's doing.
+NOT_LET_OUT = "a rule of this host itself does not let it out"
 FILES_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -107,7 +109,7 @@ def _sender(sockaddr: bytes) -> Optional[str]:
 def local(number: int) -> Finding:
     """An error at once: nothing left this host."""
     if number == errno.EPERM:
-        return Finding(FILTERED, "a rule of this host itself does not let it out")
+        return Finding(FILTERED, NOT_LET_OUT)
     if number in _LOCAL:
         return Finding(UNREACHABLE, _LOCAL[number])
     return Finding(ERROR, "this host could not ask: %s" % os.strerror(number))
