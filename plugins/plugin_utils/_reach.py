@@ -4,7 +4,7 @@
 
 """Who reaches whom: the data model of the playbook `reach`, as it is in the report and in its JSON. Pure.
 
-`_reach_edges.py` finds out what is to be probed, `_reach_collect.py` makes this of what the hosts answered, `_reach_cause.py` says
+`_reach_edges.py` says what is to be probed, `_reach_collect.py` makes this of what the hosts answered, `_reach_cause.py` says
 what kind of broken an edge is.
 """
 
@@ -81,9 +81,13 @@ class NotProbed(TypedDict):
 
 
 class ReachResult(TypedDict):
-    """The key `reach` of a report. `summary` counts the edges by state; every state has a count."""
+    """The key `reach` of a report. `summary` counts the edges by state; every state has a count.
+
+    `sites`: where hosts are, for those that have a site.
+    """
 
     edges: list[EdgeResult]
+    sites: dict[str, str]
     coverage: Coverage
     not_probed: list[NotProbed]
     summary: dict[str, int]
