@@ -4,7 +4,7 @@
 PYTEST := .venv/bin/python -m pytest
 ROLE ?= kuma_zone_cp
 
-.PHONY: help setup demo test test-fast lint bench clean
+.PHONY: help setup demo test test-fast lint docs bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,10 @@ test-fast: ## unit tests, quick integration tests and ruff, in two minutes
 lint: ## linters alone
 	@tools/setup test
 	@$(PYTEST) tests/gates/test_lint.py
+
+docs: ## the site of docs/, in .venv/docs/html
+	@tools/setup test
+	@.venv/bin/python tools/docs_site/build.py
 
 bench: ## speed, as ratios against what else could be run
 	@tools/setup test

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the role directories, the playbooks and the generated tables of the documentation from the port spec.
+"""Write the role directories, the playbooks, a page for each product and the tables of the documentation from the port spec.
 
-    tools/generate.py          write what differs, remove what no role needs any more
+    tools/generate.py          write what differs, remove what the spec no longer needs
     tools/generate.py --lint   write nothing; exit 1 and name the files that differ
 
 The port spec is the one source of truth: what is written here is never edited by hand.
@@ -27,7 +27,7 @@ if not COLLECTIONS.is_dir():
 sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: E402
-from tools import playbook_files  # noqa: E402
+from tools import playbook_files, product_pages  # noqa: E402
 
 REPOSITORY = yaml.safe_load((ROOT / "galaxy.yml").read_text())["repository"]
 MARK = "DO NOT EDIT: written by tools/generate.py from the port spec"
@@ -228,19 +228,7 @@ class RoleFiles:
         return "\n".join(parts)
 
     def conditions(self) -> str:
-        if not self.product.conditions:
-            return "The port spec knows none for this product.\n"
-        rows = [("condition", "one of", "default", "meaning")]
-        for name, condition in self.product.conditions.items():
-            rows.append(
-                (
-                    name,
-                    ", ".join(flow(choice) for choice in condition.choices),
-                    flow(condition.default),
-                    condition.description or "",
-                )
-            )
-        return table(rows)
+        return product_pages.conditions(self.product, table, flow)
 
 
 def flow(value: Any) -> str:
@@ -283,7 +271,9 @@ def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
     defaults = {variable.name: variable.default for variable in variables("")}
     options = playbook_files.Options(SPEC_OPTIONS, ALLOW_OPTIONS, VERIFY_OPTIONS, defaults)
     wanted.update(playbook_files.files(options, yaml_text, YAML_HEAD))
-    wanted["README.md"] = readme_with_roles(spec)
+    wanted.update(product_pages.files(spec, MARKDOWN_HEAD, table, flow))
+    wanted["docs/index.md"] = with_block(ROOT / "docs" / "index.md", "products", "\n%s\n" % product_pages.links(spec))
+    wanted["README.md"] = with_block(ROOT / "README.md", "roles", table(role_rows(spec)))
     wanted["docs/quick-start.md"] = with_examples((ROOT / "docs" / "quick-start.md").read_text())
     return wanted
 
@@ -298,7 +288,14 @@ def with_examples(text: str) -> str:
     return re.sub(r"(?P<line><!-- (?P<file>examples/\S+) -->\n)(```yaml\n.*?```\n)?", shown, text, flags=re.DOTALL)
 
 
-def readme_with_roles(spec: _spec_model.Spec) -> str:
+def with_block(path: pathlib.Path, name: str, text: str) -> str:
+    """A document with `text` as its generated part of this name."""
+    begin, end = "<!-- %s: %s -->\n" % (name, MARK), "<!-- end of %s -->" % name
+    before, rest = path.read_text().split(begin)
+    return before + begin + text + end + rest.split(end)[1]
+
+
+def role_rows(spec: _spec_model.Spec) -> List[Tuple[str, ...]]:
     rows: List[Tuple[str, ...]] = [("role", "system", "releases in the spec")]
     for product in spec.products.values():
         for role in product.roles.values():
@@ -306,13 +303,12 @@ def readme_with_roles(spec: _spec_model.Spec) -> str:
             text = "%s to %s" % (releases[0], releases[-1]) if len(releases) > 1 else releases[0]
             link = "[`netports.core.%s`](%s/blob/main/roles/%s/README.md)" % (role.name, REPOSITORY, role.name)
             rows.append((link, role.title, text))
-    begin, end = "<!-- roles: %s -->\n" % MARK, "<!-- end of roles -->"
-    before, rest = (ROOT / "README.md").read_text().split(begin)
-    return before + begin + table(rows) + end + rest.split(end)[1]
+    return rows
 
 
 def stale_files(wanted: Dict[str, str]) -> List[pathlib.Path]:
-    present = [path for path in (ROOT / "roles").rglob("*") if path.is_file()]
+    generated = (ROOT / "roles", ROOT / product_pages.DIRECTORY)
+    present = [path for directory in generated for path in directory.rglob("*") if path.is_file()]
     return [path for path in present if str(path.relative_to(ROOT)) not in wanted]
 
 
@@ -328,7 +324,7 @@ def main() -> int:
     for name in differing:
         print("differs: %s" % name)
     for path in stale:
-        print("no role needs: %s" % path.relative_to(ROOT))
+        print("nothing in the port spec needs: %s" % path.relative_to(ROOT))
     if lint:
         if differing or stale:
             print("run tools/generate.py and commit what it writes")

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Build the site of docs/: its pages, and the reference of modules, plugins and roles from their documentation.
+
+    tools/docs_site/build.py [DIRECTORY]      default .venv/docs; the site is in DIRECTORY/html
+
+Any warning fails. docs/ itself stays plain Markdown, to be read where it lies: the side bar is made from the lists of
+docs/index.md, and what lies outside of docs/ is linked to the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+COLLECTIONS = ROOT / ".venv" / "collections"
+BIN = pathlib.Path(sys.executable).parent
+
+
+def stage(source: pathlib.Path) -> None:
+    """docs/ as Sphinx wants it."""
+    shutil.copytree(ROOT / "docs", source)
+    for page in source.rglob("*.md"):
+        page.write_text(with_outer_links(page.read_text(), page.relative_to(source)))
+    index = source / "index.md"
+    index.write_text(with_side_bar(index.read_text()))
+    reference = source / "reference.md"
+    reference.write_text(reference.read_text() + toctree(["plugins/index"]))
+
+
+def with_outer_links(text: str, page: pathlib.Path) -> str:
+    """Links to files of the repository outside of docs/ as addresses."""
+    up = re.escape("../" * len(page.parts))
+    kind = {True: "tree", False: "blob"}
+
+    def address(found: re.Match[str]) -> str:
+        path, _, anchor = found.group(1).partition("#")
+        return "](%s/%s/main/%s%s)" % (GALAXY["repository"], kind[(ROOT / path).is_dir()], path, "#" * bool(anchor) + anchor)
+
+    return re.sub(r"\]\(%s([^)]+)\)" % up, address, text)
+
+
+def with_side_bar(text: str) -> str:
+    """The index with a hidden table of contents for each of its sections: the pages that its list links."""
+    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    for number, section in enumerate(sections):
+        pages = re.findall(r"^- \[[^\]]*\]\(([\w./-]+)\.md\)", section, flags=re.MULTILINE)
+        if pages:
+            sections[number] = section + toctree(pages, section.splitlines()[0].removeprefix("## "))
+    return "".join(sections)
+
+
+def toctree(pages: list[str], caption: str = "") -> str:
+    options = ":hidden:\n" + (":caption: %s\n" % caption if caption else "")
+    return "\n```{toctree}\n%s\n%s\n```\n\n" % (options, "\n".join(pages))
+
+
+def plugin_reference(directory: pathlib.Path) -> None:
+    directory.mkdir()
+    command: list[object] = [BIN / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error"]
+    command += ["--no-add-antsibull-docs-version", "--dest-dir", directory, "%(namespace)s.%(name)s" % GALAXY]
+    # It runs ansible-doc by name.
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    subprocess.run(command, env={**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}, check=True)
+
+
+def main(directory: pathlib.Path) -> int:
+    source, html = directory / "source", directory / "html"
+    for old in (source, html):
+        shutil.rmtree(old, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    stage(source)
+    plugin_reference(source / "plugins")
+    sphinx = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--fresh-env", "--jobs", "auto"]
+    done = subprocess.run([*sphinx, "-b", "html", "-c", HERE, "-d", directory / "doctrees", source, html], check=False)
+    if done.returncode == 0:
+        print("%s/index.html" % html)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / ".venv" / "docs").resolve()))
