@@ -14,7 +14,13 @@ from typing import Dict, Iterator, Tuple
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset, observed
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    intervals,
+    nft_admission,
+    nft_match,
+    nft_ruleset,
+    observed,
+)
 from ansible_collections.netports.core.plugins.module_utils._run import Effects
 from tests.lab.sandbox import FAMILIES, HERE, Host, Lab, Target
 
@@ -67,10 +73,10 @@ class Pair:
         targets = [Target(protocol, address[family] or "", port) for family, protocol, port in CLASSES]
         return {one: word == "open" for one, word in zip(CLASSES, self.peer.probe(targets, PATIENCE))}
 
-    def packet(self, one: Tuple[str, str, int], source: bool) -> nft_admission.Packet:
+    def packet(self, one: Tuple[str, str, int], source: bool) -> nft_match.Packet:
         family, protocol, port = one
         number = intervals.number_of((self.peer.ipv4 if family == "ipv4" else self.peer.ipv6) or "")
-        return nft_admission.Packet(family, nft_admission.PROTOCOLS[protocol], port, ((number, number),) if source else ())
+        return nft_match.Packet(family, nft_match.PROTOCOLS[protocol], port, ((number, number),) if source else ())
 
     def compare(self, ruleset: str) -> Counter[str]:
         """Load a ruleset of nft. Assert that no answer is wrong; how often each was given for a known source."""

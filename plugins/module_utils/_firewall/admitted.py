@@ -13,7 +13,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     family_answers,
     intervals,
     model,
-    nft_admission,
+    nft_match,
     observed,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import (
@@ -25,7 +25,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
     Admission,
     FirewallError,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
 from ansible_collections.netports.core.plugins.module_utils._listener import REDIRECT, Listener
 from ansible_collections.netports.core.plugins.module_utils._run import Effects, RunError
@@ -86,7 +86,7 @@ def _detour(ruleset: Ruleset, listener: Listener, family: str, port: int) -> Opt
         return None
     from ansible_collections.netports.core.plugins.module_utils._firewall import detours
 
-    return detours.of(ruleset, Packet(family, nft_admission.PROTOCOLS[listener.protocol], port))
+    return detours.of(ruleset, Packet(family, nft_match.PROTOCOLS[listener.protocol], port))
 
 
 def _detoured(

@@ -18,6 +18,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     intervals,
     model,
     nft_admission,
+    nft_match,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission, Connection
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
@@ -51,11 +52,11 @@ def admissions(
     return {one.name: _of_clients(ruleset, one, clients or {}) for one in listeners if one.allow}
 
 
-def _packet_of(connection: Connection) -> nft_admission.Packet:
+def _packet_of(connection: Connection) -> nft_match.Packet:
     client, server = intervals.number_of(connection.client), intervals.number_of(connection.server)
-    return nft_admission.Packet(
+    return nft_match.Packet(
         family=_address.family_of(connection.client),
-        protocol=nft_admission.TCP,
+        protocol=nft_match.TCP,
         port=connection.port,
         source=((client, client),),
         destination=((server, server),),

@@ -14,7 +14,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     cl_own,
     cl_policy,
     ipt_ruleset,
-    nft_admission,
+    nft_match,
     nft_plan,
     nft_ruleset,
     observed,
@@ -22,8 +22,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_own import Entry
 from ansible_collections.netports.core.plugins.module_utils._firewall.cl_policy import Line, PolicyFile
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet, Walk
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import NftRule, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_walk import Walk
 from ansible_collections.netports.core.plugins.module_utils._run import Effects
 
 _SAVERS = {"ip": "iptables-save", "ip6": "ip6tables-save"}
@@ -140,7 +141,7 @@ class Needs:
 
         The martians that Cumulus drops by default are no such thing, nor are its policers.
         """
-        samples = [Packet(family, number) for family in cl_policy.TABLES for number in nft_admission.PROTOCOLS.values()]
+        samples = [Packet(family, number) for family in cl_policy.TABLES for number in nft_match.PROTOCOLS.values()]
         if any(_refuses(ruleset, packet) for ruleset in (self._unmarked, self._kernel) for packet in samples):
             return True
         return any(self.needed(rule._replace(family=family)) for rule in rules for family in rule.families)

@@ -21,7 +21,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Admission
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_sources import Part
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener

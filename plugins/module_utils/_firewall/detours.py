@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_match, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Interval
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet, Walk
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import NftRule, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_walk import Walk
 
 # By the beginnings of names of chains, or names of tables: who sends packets elsewhere.
 _PROXIES = (("KUMA_", "MESH_INBOUND", "ISTIO_"), ("kuma", "istio"))
@@ -100,14 +101,14 @@ def _numbers(stretches: Sequence[Interval]) -> str:
 
 def _packets(rule: Rule, ruleset: Ruleset) -> Iterator[Tuple[Interval, Packet]]:
     """The ports of the rule in parts that no rule of the host tells apart, with a packet of each."""
-    if rule.protocol not in nft_admission.PROTOCOLS:
+    if rule.protocol not in nft_match.PROTOCOLS:
         return
     starts = nft_admission.sample_ports(ruleset, rule.ports)
     for low, high in rule.ports:
         inside = [start for start in starts if low <= start <= high]
         for start, following in zip(inside, [*inside[1:], high + 1]):
             for family in rule.families:
-                number = nft_admission.PROTOCOLS[rule.protocol]
+                number = nft_match.PROTOCOLS[rule.protocol]
                 yield (start, following - 1), Packet(family, number, start, source=rule.sources)
 
 

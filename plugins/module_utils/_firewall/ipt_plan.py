@@ -27,7 +27,6 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Interval, Intervals
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, FirewallError, Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Walk
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import (
     IPSET,
     LEGACY,
@@ -37,6 +36,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.nft_rulese
     NftRule,
     Ruleset,
 )
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_walk import Walk
 
 CHAIN = "netports"
 # As many sources as are worth a set of their own.

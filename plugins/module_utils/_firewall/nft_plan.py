@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import nft_admission, nft_match, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import NOTHING_FILTERS, FirewallError, Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import SOURCE, Packet, Walk
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import SOURCE, Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Chain, ChainKey, NftRule, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_walk import Walk
 
 INPUT = ("input",)
 
@@ -48,7 +49,7 @@ def packets_of(rule: Rule, ruleset: Ruleset) -> Iterator[Packet]:
                     yield Packet(family, number, source=rule.sources)
         else:
             for port in nft_admission.sample_ports(ruleset, rule.ports):
-                yield Packet(family, nft_admission.PROTOCOLS[rule.protocol], port, source=rule.sources)
+                yield Packet(family, nft_match.PROTOCOLS[rule.protocol], port, source=rule.sources)
 
 
 def enforces(ruleset: Ruleset) -> bool:

@@ -14,8 +14,10 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Se
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.intervals import Intervals
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Judgement, Packet, Walk
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Judgement
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import ChainKey, NftRule, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_walk import Walk
 
 # Against lists of tens of thousands of banned addresses: what is not told apart by then stays as unclear as it is.
 _MOST_JUDGEMENTS = 3000

@@ -6,7 +6,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import cl_own, cl_policy, intervals, nft_admission
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    cl_own,
+    cl_policy,
+    intervals,
+    nft_admission,
+    nft_match,
+)
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import Chain, Ruleset
 
@@ -69,6 +75,6 @@ def test_many_sources_count_as_one_rule_when_they_are_judged():
     key = cl_policy.input_key("ip", False)
     text = cl_own.render({"a": cl_own.merged(cl_own.entries_of(rule, ("swp+",)))}) + "-A INPUT -j DROP\n"
     ruleset = Ruleset({key: Chain(*key, "filter", "input")}, {key: parsed(text)}, {}, {})
-    packet = nft_admission.Packet("ipv4", nft_admission.TCP, 80, rule.sources)
+    packet = nft_match.Packet("ipv4", nft_match.TCP, 80, rule.sources)
     assert nft_admission.judge(ruleset, packet).state == "unknown"
     assert nft_admission.judge(cl_own.joined(ruleset, key), packet).state == "admitted"

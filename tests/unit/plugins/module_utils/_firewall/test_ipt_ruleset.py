@@ -12,9 +12,15 @@ import pathlib
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, ipt_ruleset, nft_admission, nft_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    intervals,
+    ipt_ruleset,
+    nft_admission,
+    nft_match,
+    nft_ruleset,
+)
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 
 DATA = pathlib.Path(__file__).parent / "data"
 SETS = ipt_ruleset.parse_sets((DATA / "ipset-save.txt").read_text())
@@ -42,11 +48,11 @@ def source(address):
 
 
 def tcp(port, address=None, family="ipv4"):
-    return Packet(family, nft_admission.TCP, port, source(address) if address else ())
+    return Packet(family, nft_match.TCP, port, source(address) if address else ())
 
 
 def udp(port, address=None):
-    return Packet("ipv4", nft_admission.UDP, port, source(address) if address else ())
+    return Packet("ipv4", nft_match.UDP, port, source(address) if address else ())
 
 
 def match(left, right, op="=="):

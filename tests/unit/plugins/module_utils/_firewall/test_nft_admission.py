@@ -11,7 +11,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 
 TCP_80 = Packet("ipv4", 6, 80)
 

@@ -16,7 +16,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     nft_ruleset,
     nft_sources,
 )
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Packet
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 
 KEY = {"family": "inet", "table": "t"}
 FIRST = intervals.number_of("192.0.2.0")

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_ruleset, nft_admission, ufw_chains, ufw_rules
+from ansible_collections.netports.core.plugins.module_utils._firewall import (
+    ipt_ruleset,
+    nft_admission,
+    nft_match,
+    ufw_chains,
+    ufw_rules,
+)
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_chains import FamilyEdit
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_rules import Entry
@@ -118,10 +124,10 @@ def test_the_foreseen_ruleset_admits_what_the_rules_do():
         ),
     )
     after = ufw_chains.after(found, [edits], rules)
-    judged = [nft_admission.judge(after, nft_admission.Packet("ipv4", 6, port)) for port in (22, 5678, 7000)]
+    judged = [nft_admission.judge(after, nft_match.Packet("ipv4", 6, port)) for port in (22, 5678, 7000)]
     assert [one.state for one in judged] == ["admitted", "dropped", "dropped"]
     assert "5000:6999" in judged[1].reason
-    assert nft_admission.judge(after, nft_admission.Packet("ipv4", 4)).state == "admitted"
+    assert nft_admission.judge(after, nft_match.Packet("ipv4", 4)).state == "admitted"
 
 
 def test_a_ufw_that_is_loaded_twice_is_refused():
