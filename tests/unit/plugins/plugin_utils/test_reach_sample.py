@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: netports contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which peers are probed: nobody is left out, sites meet, nobody is asked by all, and the same inventory gives the same."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.netports.core.plugins.plugin_utils import _reach_sample as sample
+
+NAMES = [letter + number for number in "01" for letter in "abcdef"]
+PAIRS = st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda pair: pair[0] != pair[1]), max_size=50)
+SITES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["north", "south", "east"]))
+
+
+def hosts(number: int, name: str = "host") -> list[str]:
+    return ["%s%05d" % (name, each) for each in range(number)]
+
+
+def mesh(number: int) -> dict[str, list[str]]:
+    everybody = hosts(number)
+    return dict.fromkeys(everybody, everybody)
+
+
+def racks(number: int, of: int) -> dict[str, str]:
+    return {host: "rack%d" % (place // of) for place, host in enumerate(hosts(number))}
+
+
+def coverable(pairs: set[sample.Pair], count: int) -> int:
+    """How many targets can be covered at most, found one by one with sources that give way."""
+    holds: dict[str, set[str]] = {}
+
+    def give(target: str, asked: set[str]) -> bool:
+        for source in {source for source, other in pairs if other == target} - asked:
+            asked.add(source)
+            held = holds.setdefault(source, set())
+            if len(held) < count:
+                held.add(target)
+                return True
+            for other in list(held):
+                if give(other, asked):
+                    held.remove(other)
+                    held.add(target)
+                    return True
+        return False
+
+    return sum(give(target, set()) for target in {target for _source, target in pairs})
+
+
+@given(PAIRS, SITES, st.integers(1, 4))
+def test_every_source_asks_as_many_as_it_may_and_no_target_is_left_out_without_need(
+    pairs: set[sample.Pair], site_of: dict[str, str], count: int
+) -> None:
+    chosen = sample.choose(sorted(pairs), site_of, count)
+    assert chosen <= pairs
+    there_are = Counter(source for source, _target in pairs)
+    assert Counter(source for source, _target in chosen) == {source: min(count, number) for source, number in there_are.items()}
+    assert len({target for _source, target in chosen}) == coverable(pairs, count)
+
+
+@given(PAIRS, SITES, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_the_same_inventory_gives_the_same_sample(
+    pairs: set[sample.Pair], site_of: dict[str, str], count: int, order: random.Random
+) -> None:
+    shuffled = sorted(pairs)
+    order.shuffle(shuffled)
+    assert sample.choose(shuffled, site_of, count) == sample.choose(sorted(pairs), site_of, count)
+
+
+@given(PAIRS, SITES, st.integers(0, 4))
+def test_coverage_counts_the_pairs_of_sites(pairs: set[sample.Pair], site_of: dict[str, str], count: int) -> None:
+    chosen = sample.choose(pairs, site_of, count)
+    rows = sample.coverage(sample.by_source(pairs), chosen, site_of)
+
+    def by_site(those: set[sample.Pair]) -> Counter[sample.Pair]:
+        return Counter((site_of.get(source, ""), site_of.get(target, "")) for source, target in those)
+
+    assert {row[:2]: row.pairs for row in rows} == by_site(pairs)
+    assert {row[:2]: row.probed for row in rows if row.probed} == by_site(chosen)
+    assert rows == sorted(rows)
+
+
+@pytest.mark.parametrize("count", [0, -1, 9, 100])
+def test_all_are_probed_where_that_is_wanted_or_no_more_than_the_sample(count: int) -> None:
+    everybody = {(source, target) for source in hosts(10) for target in hosts(10) if source != target}
+    assert sample.choose(everybody, {}, count) == everybody
+    assert sample.choose_peers(mesh(10), {}, count) == everybody
+
+
+def test_many_zones_and_one_global() -> None:
+    zones = {zone: ["global"] for zone in hosts(100, "zone")}
+    assert sample.choose_peers(zones, {}, 5) == {(zone, "global") for zone in zones}
+    back = sample.choose_peers({"global": hosts(100, "zone")}, {}, 5)
+    assert len(back) == 5
+
+
+def test_no_pairs_no_sample() -> None:
+    assert sample.choose([], {}, 5) == set()
+    assert sample.coverage({}, set(), {}) == []
+
+
+def test_a_shared_list_names_the_source_itself_without_probing_it() -> None:
+    chosen = sample.choose_peers(mesh(3), {}, 2)
+    assert len(chosen) == 6 and all(source != target for source, target in chosen)
+    assert sample.coverage(mesh(3), chosen, {}) == [sample.SitePair("", "", 6, 6)]
+    assert sample.choose_peers({"alone": ["alone"]}, {}, 2) == set()
+    assert sample.coverage({"alone": ["alone"]}, set(), {}) == []
+
+
+def test_every_pair_of_racks_meets() -> None:
+    site_of = racks(40, of=4)
+    chosen = sample.choose_peers(mesh(40), site_of, 3)
+    rows = sample.coverage(mesh(40), chosen, site_of)
+    assert len(rows) == 100 and all(row.probed for row in rows)
+    assert {row.pairs for row in rows} == {12, 16}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_as_many_pairs_of_racks_meet_as_the_sample_has_room_for(count: int) -> None:
+    site_of = racks(100, of=5)
+    rows = sample.coverage(mesh(100), sample.choose_peers(mesh(100), site_of, count), site_of)
+    assert sum(row.probed > 0 for row in rows) >= 0.99 * min(400, 100 * count)
+
+
+def test_a_rack_of_one_and_hosts_without_a_rack_meet_all_others() -> None:
+    site_of = {**dict.fromkeys(hosts(20), "large"), "host00000": "small"}
+    for outside in hosts(20)[15:]:
+        del site_of[outside]
+    rows = sample.coverage(mesh(20), sample.choose_peers(mesh(20), site_of, 3), site_of)
+    # Within the small one there is nobody to ask.
+    expected = {(one, other) for one in ("", "large", "small") for other in ("", "large", "small")} - {("small", "small")}
+    assert {row[:2] for row in rows if row.probed} == {row[:2] for row in rows} == expected
+
+
+def test_targets_come_before_pairs_of_sites() -> None:
+    """One source of a site has two targets that nobody else can ask, and would have a third in a site of its own."""
+    pairs = [("a", "near0"), ("a", "near1"), ("a", "far"), ("b", "far")]
+    site_of = {"a": "here", "near0": "here", "near1": "here", "b": "there", "far": "there"}
+    assert sample.choose(pairs, site_of, 2) == {("a", "near0"), ("a", "near1"), ("b", "far")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", [0, 20, 200])
+def test_ten_thousand_hosts(of: int) -> None:
+    """As the limit is generous for machines that do other things too, it only tells seconds from minutes."""
+    site_of = racks(10_000, of) if of else {}
+    peers = mesh(10_000)
+    started = time.process_time()
+    chosen = sample.choose_peers(peers, site_of, 5)
+    assert time.process_time() - started < 10
+    assert len(chosen) == 50_000
+    load = Counter(target for _source, target in chosen)
+    assert len(load) == 10_000
+    assert min(load.values()) >= 4 and max(load.values()) <= 6
+    if of == 200:
+        rows = sample.coverage(peers, chosen, site_of)
+        assert len(rows) == 2500 and all(row.probed for row in rows)
+
+
+@pytest.mark.slow
+def test_ten_thousand_hosts_in_uneven_sites() -> None:
+    """Racks of 1, 3, 5, ... hosts: whoever is alone in a rack is asked from all racks, and cannot ask all."""
+    site_of = {host: "rack%02d" % int(place**0.5) for place, host in enumerate(hosts(10_000))}
+    chosen = sample.choose_peers(mesh(10_000), site_of, 5)
+    rows = sample.coverage(mesh(10_000), chosen, site_of)
+    room = {"rack%02d" % rack: min(100, 5 * (2 * rack + 1)) for rack in range(100)}
+    met = Counter(row.source for row in rows if row.probed)
+    assert all(met[rack] == number for rack, number in room.items() if rack != "rack00")
+    assert met["rack00"] == 5
+    assert len({target for _source, target in chosen}) == 10_000
