@@ -114,6 +114,28 @@ def test_a_shared_list_names_the_source_itself_without_probing_it() -> None:
     assert sample.coverage({"alone": ["alone"]}, set(), {}) == []
 
 
+@given(
+    st.lists(st.tuples(st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES))), max_size=4), SITES, st.integers(1, 3)
+)
+def test_sources_that_share_a_list_cover_as_much(
+    groups: list[tuple[set[str], set[str]]], site_of: dict[str, str], count: int
+) -> None:
+    peers: dict[str, list[str]] = {}
+    for sources, targets in groups:
+        peers.update(dict.fromkeys(sources, list(targets)))
+    pairs = {(source, target) for source, targets in peers.items() for target in targets if source != target}
+    chosen = sample.choose_peers(peers, site_of, count)
+    assert chosen <= pairs
+    assert len({target for _source, target in chosen}) == coverable(pairs, count)
+
+
+def test_two_of_a_rack_that_ask_the_same_rack_part() -> None:
+    """With one peer each, all pairs of four racks of four can meet, and none may meet twice."""
+    site_of = racks(16, of=4)
+    rows = sample.coverage(mesh(16), sample.choose_peers(mesh(16), site_of, 1), site_of)
+    assert [row.probed for row in rows] == [1] * 16
+
+
 def test_every_pair_of_racks_meets() -> None:
     site_of = racks(40, of=4)
     chosen = sample.choose_peers(mesh(40), site_of, 3)
