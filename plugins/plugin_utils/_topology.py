@@ -190,9 +190,9 @@ def restrict(
     """
     restricted = [one for one in listeners if one.allow and not one.dynamic and not model.open_to_all(one, clients)]
     words = _words(restricted)
-    members = {word: _members(word, groups, kinds(word)) for word in words if word not in clients}
-    _refuse_strangers(words, [word for word, hosts in members.items() if hosts is None])
-    hosts = {word: found for word, found in members.items() if found is not None}
+    hosts_of = {word: members(word, groups, kinds(word)) for word in words if word not in clients}
+    _refuse_strangers(words, [word for word, hosts in hosts_of.items() if hosts is None])
+    hosts = {word: found for word, found in hosts_of.items() if found is not None}
     found = find_all({host for of_word in hosts.values() for host in of_word})
     _refuse_unknown(hosts, found)
     known = {word: sorted({address for host in of_word for address in found[host].addresses}) for word, of_word in hosts.items()}
@@ -215,7 +215,7 @@ def _words(listeners: Iterable[Listener]) -> dict[str, list[str]]:
     return words
 
 
-def _members(word: str, groups: Mapping[str, Sequence[str]], kinds: Collection[str]) -> list[str] | None:
+def members(word: str, groups: Mapping[str, Sequence[str]], kinds: Collection[str]) -> list[str] | None:
     """The hosts of the groups that stand for a client; None without any such group. Many keep hyphens out of groups."""
     names = dict.fromkeys([word, word.replace("-", "_"), *kinds])
     present = [groups[name] for name in names if name in groups]
