@@ -11,7 +11,7 @@ author:
 version_added: "0.1.0"
 short_description: Turn listeners into a file of goss
 description:
-  - Turns listeners into tests of goss that ask C(ss) of iproute2 on the host: port, address, family and device.
+  - Turns listeners into tests of goss that ask C(ss) of iproute2 on the host for port, address, family and device.
   - They are of the kind C(command). The kind C(port) takes a socket that serves both families for one of IPv6 alone.
   - Left out are optional listeners, what has no socket of its own (NodePorts, redirected ports, IP protocols), and who owns
     a socket. M(netports.core.port_verify) knows them.
