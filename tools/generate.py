@@ -27,9 +27,8 @@ if not COLLECTIONS.is_dir():
 sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model  # noqa: E402
-from tools import playbook_files, product_pages  # noqa: E402
+from tools import included, playbook_files, product_pages  # noqa: E402
 
-REPOSITORY = yaml.safe_load((ROOT / "galaxy.yml").read_text())["repository"]
 MARK = "DO NOT EDIT: written by tools/generate.py from the port spec"
 SPDX = ("SPDX-FileCopyrightText: netports contributors", "SPDX-License-Identifier: GPL-3.0-or-later")
 YAML_HEAD = "---\n" + "".join("# %s\n" % line for line in (*SPDX, MARK)) + "\n"
@@ -272,8 +271,13 @@ def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
     options = playbook_files.Options(SPEC_OPTIONS, ALLOW_OPTIONS, VERIFY_OPTIONS, defaults)
     wanted.update(playbook_files.files(options, yaml_text, YAML_HEAD))
     wanted.update(product_pages.files(spec, MARKDOWN_HEAD, table, flow))
-    wanted["docs/index.md"] = with_block(ROOT / "docs" / "index.md", "products", "\n%s\n" % product_pages.links(spec))
-    wanted["README.md"] = with_block(ROOT / "README.md", "roles", table(role_rows(spec)))
+    wanted["docs/index.md"] = with_blocks("docs/index.md", {"products": "\n%s\n" % product_pages.links(spec)})
+    wanted["README.md"] = with_blocks("README.md", {"included": table(included.readme(spec))})
+    tables = {kind: included.reference(kind) for kind in included.PLUGINS}
+    tables.update(playbooks=included.playbooks(), roles=included.roles(spec))
+    wanted["docs/reference.md"] = with_blocks(
+        "docs/reference.md", {name: "\n%s\n" % table(rows) for name, rows in tables.items()}
+    )
     wanted["docs/quick-start.md"] = with_examples((ROOT / "docs" / "quick-start.md").read_text())
     return wanted
 
@@ -288,22 +292,14 @@ def with_examples(text: str) -> str:
     return re.sub(r"(?P<line><!-- (?P<file>examples/\S+) -->\n)(```yaml\n.*?```\n)?", shown, text, flags=re.DOTALL)
 
 
-def with_block(path: pathlib.Path, name: str, text: str) -> str:
-    """A document with `text` as its generated part of this name."""
-    begin, end = "<!-- %s: %s -->\n" % (name, MARK), "<!-- end of %s -->" % name
-    before, rest = path.read_text().split(begin)
-    return before + begin + text + end + rest.split(end)[1]
-
-
-def role_rows(spec: _spec_model.Spec) -> List[Tuple[str, ...]]:
-    rows: List[Tuple[str, ...]] = [("role", "system", "releases in the spec")]
-    for product in spec.products.values():
-        for role in product.roles.values():
-            releases = _resolve.releases_of(product, role)
-            text = "%s to %s" % (releases[0], releases[-1]) if len(releases) > 1 else releases[0]
-            link = "[`netports.core.%s`](%s/blob/main/roles/%s/README.md)" % (role.name, REPOSITORY, role.name)
-            rows.append((link, role.title, text))
-    return rows
+def with_blocks(document: str, blocks: Dict[str, str]) -> str:
+    """A document with the texts of its generated parts, by their names."""
+    whole = (ROOT / document).read_text()
+    for name, text in blocks.items():
+        begin, end = "<!-- %s: %s -->\n" % (name, MARK), "<!-- end of %s -->" % name
+        before, rest = whole.split(begin)
+        whole = before + begin + text + end + rest.split(end)[1]
+    return whole
 
 
 def stale_files(wanted: Dict[str, str]) -> List[pathlib.Path]:

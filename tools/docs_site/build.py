@@ -65,13 +65,15 @@ def toctree(pages: list[str], caption: str = "") -> str:
     return "\n```{toctree}\n%s\n%s\n```\n\n" % (options, "\n".join(pages))
 
 
-def plugin_reference(directory: pathlib.Path) -> None:
+def plugin_reference(directory: pathlib.Path) -> int:
+    """The exit status of antsibull-docs, which has said what is wrong."""
     directory.mkdir()
     command: list[object] = [BIN / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error"]
     command += ["--no-add-antsibull-docs-version", "--dest-dir", directory, "%(namespace)s.%(name)s" % GALAXY]
     # It runs ansible-doc by name.
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-    subprocess.run(command, env={**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}, check=True)
+    environment = {**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def main(directory: pathlib.Path) -> int:
@@ -80,12 +82,12 @@ def main(directory: pathlib.Path) -> int:
         shutil.rmtree(old, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     stage(source)
-    plugin_reference(source / "plugins")
-    sphinx = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--fresh-env", "--jobs", "auto"]
-    done = subprocess.run([*sphinx, "-b", "html", "-c", HERE, "-d", directory / "doctrees", source, html], check=False)
-    if done.returncode == 0:
-        print("%s/index.html" % html)
-    return done.returncode
+    sphinx: list[object] = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--fresh-env"]
+    sphinx += ["--jobs", "auto", "-b", "html", "-c", HERE, "-d", directory / "doctrees", source, html]
+    status = plugin_reference(source / "plugins") or subprocess.run(sphinx, check=False).returncode
+    if status == 0:
+        print(html / "index.html")
+    return status
 
 
 if __name__ == "__main__":
