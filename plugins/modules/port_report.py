@@ -46,7 +46,7 @@ options:
     description:
       - What the play was about, for the title. V(preflight) says that the firewall was asked in check mode.
     type: str
-    choices: [site, verify, preflight]
+    choices: [site, verify, preflight, reach]
     default: site
   files:
     description:
@@ -156,7 +156,7 @@ from ansible.module_utils.basic import AnsibleModule
 def main() -> None:
     arguments = {
         "step": {"type": "str", "choices": ["prepare", "write", "conclude"], "required": True},
-        "playbook": {"type": "str", "choices": ["site", "verify", "preflight"], "default": "site"},
+        "playbook": {"type": "str", "choices": ["site", "verify", "preflight", "reach"], "default": "site"},
         "files": {"type": "list", "elements": "str", "default": []},
         "plan": {"type": "str", "default": "netports_plan"},
         "allowed": {"type": "str", "default": "netports_allowed"},

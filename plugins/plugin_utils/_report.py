@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a whole inventory: its data model, and what the renderers have in common. Pure.
+"""The report of a whole inventory: its data model, and the words that the renderers have in common. Pure.
 
-A report is plain data, the very thing that JSON readers get (docs/report.md). `_report_*.py` render it.
+A report is plain data, the very thing that JSON readers get (docs/report.md). `_report_failures.py` says what is wrong in it, the
+other `_report_*.py` render it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
+from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, ReachResult
 
 VERSION = 1
-PLAYBOOKS = ("site", "verify", "preflight")
+PLAYBOOKS = ("site", "verify", "preflight", "reach")
 
 # States of hosts and of roles.
 OK = "ok"
@@ -101,7 +103,7 @@ class Summary(TypedDict):
     verdicts: dict[str, int]
 
 
-class Report(TypedDict):
+class _EveryReport(TypedDict):
     netports_report: int
     playbook: str
     generated: str
@@ -110,80 +112,28 @@ class Report(TypedDict):
     connections: list[Connection]
 
 
+class Report(_EveryReport, total=False):
+    """`reach` is there when the playbook asked who reaches whom."""
+
+    reach: ReachResult
+
+
 class Explanation(NamedTuple):
-    """What a verdict says, and what to do about it."""
+    """What a verdict or a cause says, and what to do about it."""
 
     meaning: str
     remedy: str
 
 
-# docs/concepts.md has the same table, and a test that compares the two.
-EXPLANATIONS = {
-    _verdict.OK: Explanation("a socket serves it as the spec says", ""),
-    _verdict.ABSENT: Explanation(
-        "nothing serves it; fails unless the listener is optional",
-        "start the service; if it moved, set the role's `_ports` or `_product_config`",
-    ),
-    _verdict.EXPOSED: Explanation(
-        "it should be loopback only and is reachable from outside", "fix the bind address in the product's configuration"
-    ),
-    _verdict.CONFINED: Explanation(
-        "it is bound narrower than needed: loopback, one family, another VRF",
-        "fix the bind address; for a VRF run the service in the right one",
-    ),
-    _verdict.WRONG_OWNER: Explanation(
-        "another process holds the port", "the reason names it, and `port_info` tells its pid; move or stop it"
-    ),
-    _verdict.TAKEN: Explanation(
-        "`state: free` and something holds it already", "move or stop what holds it before you install; the reason names it"
-    ),
-    _verdict.SHUT: Explanation("it listens, and the host firewall does not admit it", "run the role, or `port_allow`"),
-    _verdict.UNVERIFIABLE: Explanation(
-        "the evidence cannot tell; never a failure, always counted",
-        "the reason says what was missing: run with `become`, use `gather: auto`, probe from another host",
-    ),
-    _verdict.UNEXPECTED: Explanation(
-        "a listener that the spec does not know", "add it to `tolerate`, to a spec of yours, or stop it"
-    ),
-}
-# What failures that are no verdicts ask for. A task names its own cure in its message.
-_UNREACHABLE_REMEDY = "check its address, the network and the credentials: `ansible HOST -m ping`"
-_TASK_REMEDY = "the reason is the message of the task that failed; set right what it names, and run again"
-
-# What failures are sorted by: what hides other results first, then what outsiders may use, then what does not work.
-_URGENCY = (
-    UNREACHABLE,
-    FAILED,
-    _verdict.EXPOSED,
-    _verdict.WRONG_OWNER,
-    _verdict.TAKEN,
-    _verdict.ABSENT,
-    _verdict.CONFINED,
-    _verdict.SHUT,
-    _verdict.UNEXPECTED,
-)
-
-
-class Failure(NamedTuple):
-    """One thing that is wrong. `verdict` may be `failed` or `unreachable`; what is not about one role or listener has ""."""
-
-    host: str
-    role: str
-    listener: str
-    port: str
-    verdict: str
-    reason: str
-
-    @property
-    def remedy(self) -> str:
-        if self.verdict in EXPLANATIONS:
-            return EXPLANATIONS[self.verdict].remedy
-        return _UNREACHABLE_REMEDY if self.verdict == UNREACHABLE else _TASK_REMEDY
-
-
-def build(playbook: str, generated: str, hosts: Sequence[HostResult], connections: Sequence[Connection]) -> Report:
+def build(
+    playbook: str,
+    generated: str,
+    hosts: Sequence[HostResult],
+    connections: Sequence[Connection],
+    reach: ReachResult | None = None,
+) -> Report:
     """The report of these results; the summary is counted here, so that it always agrees with them."""
-    return {
+    report: Report = {
         "netports_report": VERSION,
         "playbook": playbook,
         "generated": generated,
@@ -191,6 +141,9 @@ def build(playbook: str, generated: str, hosts: Sequence[HostResult], connection
         "hosts": list(hosts),
         "connections": list(connections),
     }
+    if reach is not None:
+        report["reach"] = reach
+    return report
 
 
 def summary(hosts: Sequence[HostResult]) -> Summary:
@@ -239,81 +192,15 @@ def firewall_text(allow: AllowResult | None) -> str:
     return ", ".join(word for word in words if word)
 
 
-def failures(report: Report) -> list[Failure]:
-    """All that is wrong, the most urgent kind first, then by host. A failed host has at least one."""
-    found = [failure for host in report["hosts"] for failure in _failures_of(host)]
-    return sorted(found, key=lambda failure: (_urgency(failure.verdict), natural(failure.host), failure.role))
-
-
-class Group(NamedTuple):
-    """The hosts on which the same is wrong. `failure` is that of the first."""
-
-    failure: Failure
-    hosts: list[str]
-
-
-def grouped(report: Report) -> list[Group]:
-    """All that is wrong, in the order of `failures`, each thing once with its hosts."""
-    groups: dict[Failure, Group] = {}
-    for failure in failures(report):
-        groups.setdefault(failure._replace(host=""), Group(failure, [])).hosts.append(failure.host)
-    return list(groups.values())
-
-
-def unverified(report: Report) -> list[Group]:
-    """What could not be told, each thing once with its hosts, what is so on the most hosts first."""
-    groups: dict[Failure, Group] = {}
-    for host, role, listener in listeners(report):
-        if listener["verdict"] == _verdict.UNVERIFIABLE:
-            what = _of_listener("", role, listener)
-            groups.setdefault(what, Group(what, [])).hosts.append(host["host"])
-    return sorted(groups.values(), key=lambda group: -len(group.hosts))
-
-
-def _urgency(verdict: str) -> int:
-    return _URGENCY.index(verdict) if verdict in _URGENCY else len(_URGENCY)
-
-
-def _failures_of(host: HostResult) -> list[Failure]:
-    found = [failure for role in host["roles"] for failure in _failures_of_role(host["host"], role)]
-    if host["state"] == UNREACHABLE or (host["state"] == FAILED and not found):
-        reason = shortened(host["msg"]) or "the run does not tell why"
-        return [Failure(host["host"], "", "", "", host["state"], reason), *found]
-    return found
-
-
-def _failures_of_role(host: str, role: RoleResult) -> Iterator[Failure]:
-    allow, verify = role["allow"], role["verify"]
-    if allow and allow["failed"]:
-        yield Failure(host, role["role"], "", "", FAILED, shortened(allow["msg"]))
-    if verify is None:
-        return
-    failing = [listener for listener in verify["listeners"] if listener["failing"]]
-    for listener in failing:
-        yield _of_listener(host, role, listener)
-    strangers = unexpected_failing(verify)
-    for line in strangers:
-        yield Failure(host, role["role"], "", "", _verdict.UNEXPECTED, line)
-    if verify["failed"] and not failing and not strangers:
-        yield Failure(host, role["role"], "", "", FAILED, shortened(verify["msg"]))
-
-
-def _of_listener(host: str, role: RoleResult, listener: ListenerResult) -> Failure:
-    reason = shortened(listener["reason"])
-    return Failure(host, role["role"], listener["name"], port_label(listener), listener["verdict"], reason)
-
-
-def unexpected_failing(verify: VerifyResult) -> list[str]:
-    """The unexpected sockets, if they fail the verification: its message names them then, and it alone tells."""
-    named = any(line.startswith("%s: " % _verdict.UNEXPECTED) for line in verify["msg"].splitlines())
-    return verify["unexpected"] if verify["failed"] and named else []
-
-
 def listeners(report: Report) -> Iterator[tuple[HostResult, RoleResult, ListenerResult]]:
     for host in report["hosts"]:
         for role in host["roles"]:
             for listener in role["verify"]["listeners"] if role["verify"] else ():
                 yield host, role, listener
+
+
+def edges(report: Report) -> list[EdgeResult]:
+    return report["reach"]["edges"] if "reach" in report else []
 
 
 def plain(text: str) -> str:
@@ -336,12 +223,28 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def headline(report: Report) -> str:
-    """`300 hosts: 290 ok, 8 failed, 2 unreachable`."""
+    """`300 hosts: 290 ok, 8 failed, 2 unreachable`, and of a report of reach `; 900 edges: 895 as expected, 5 broken`."""
     said = report["summary"]
     words = {OK: "ok", FAILED: "failed", UNREACHABLE: "unreachable", NOT_RUN: "not run", NO_ROLE: "without a role"}
     counted = dict(zip(HOST_STATES, (said["ok"], said["failed"], said["unreachable"], said["not_run"], said["no_role"])))
-    parts = ["%d %s" % (counted[state], words[state]) for state in HOST_STATES if counted[state]]
-    return plural(said["hosts"], "host") + (": " + ", ".join(parts) if parts else "")
+    text = _counted(said["hosts"], "host", {words[state]: counted[state] for state in HOST_STATES})
+    return text + "; " + _edges_text(report["reach"]) if "reach" in report else text
+
+
+def _edges_text(reach: ReachResult) -> str:
+    found = reach["edges"]
+    kinds = {
+        "as expected": sum(edge["passed"] is True for edge in found),
+        "broken": sum(edge["failing"] for edge in found),
+        "broken and optional": sum(edge["passed"] is False and not edge["failing"] for edge in found),
+        "not known": sum(edge["passed"] is None for edge in found),
+    }
+    return _counted(len(found), "edge", kinds)
+
+
+def _counted(count: int, word: str, kinds: Mapping[str, int]) -> str:
+    parts = ["%d %s" % (number, kind) for kind, number in kinds.items() if number]
+    return plural(count, word) + (": " + ", ".join(parts) if parts else "")
 
 
 def plural(count: int, word: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ansible_collections.netports.core.plugins.module_utils import _verdict, _wording
 from ansible_collections.netports.core.plugins.module_utils._listener import KEYS, parse_listener
 from ansible_collections.netports.core.plugins.module_utils._socket_table import Owner, Socket
-from ansible_collections.netports.core.plugins.plugin_utils import _report
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_failures
 from ansible_collections.netports.core.plugins.plugin_utils._report import (
     AllowResult,
     Connection,
@@ -88,7 +88,7 @@ def _failed_roles(roles: Sequence[RoleResult]) -> str:
         if role["state"] == _report.FAILED:
             verify = role["verify"]
             failing = [listener["verdict"] for listener in verify["listeners"] if listener["failing"]] if verify else []
-            failing += [_verdict.UNEXPECTED] * len(_report.unexpected_failing(verify)) if verify else []
+            failing += [_verdict.UNEXPECTED] * len(_report_failures.unexpected_failing(verify)) if verify else []
             counts = ["%d %s" % (failing.count(verdict), verdict) for verdict in _verdict.VERDICTS if verdict in failing]
             firewall = ["the firewall failed"] if role["allow"] and role["allow"]["failed"] else []
             said.append("%s: %s" % (role["role"], ", ".join(firewall + counts) or "failed"))

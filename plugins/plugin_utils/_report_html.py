@@ -11,13 +11,32 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
-from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_drawing, _report_matrix, _report_style
-from ansible_collections.netports.core.plugins.plugin_utils._report import Group, Report
-from ansible_collections.netports.core.plugins.plugin_utils._report_markup import OPTIONAL, SIGNS, escaped, look, prose, sign
-
-# What is more is there, folded.
-_HOSTS_SHOWN = 3
-_GROUPS_SHOWN = 12
+from ansible_collections.netports.core.plugins.plugin_utils import (
+    _report,
+    _report_drawing,
+    _report_failures,
+    _report_matrix,
+    _report_reach_html,
+    _report_style,
+)
+from ansible_collections.netports.core.plugins.plugin_utils._report import Report
+from ansible_collections.netports.core.plugins.plugin_utils._report_failures import Group
+from ansible_collections.netports.core.plugins.plugin_utils._report_markup import (
+    OPTIONAL,
+    SIGNS,
+    bar,
+    escaped,
+    fault,
+    faults,
+    legend,
+    look,
+    note,
+    sentence,
+    sign,
+    switch,
+    table,
+    who,
+)
 
 _STATES = (
     ("ok", _report.OK, "ok"),
@@ -26,15 +45,12 @@ _STATES = (
     ("not_run", OPTIONAL, "not run"),
     ("no_role", OPTIONAL, "without a role"),
 )
-_MEANINGS = {
-    OPTIONAL: "nothing serves it, and nothing has to",
-    _report.FAILED: "a task failed, so that not all was done or looked at",
-    _report.UNREACHABLE: "Ansible could not log in",
-}
+_NOTHING_NEEDED = "nothing serves it, and nothing has to"
 
 
 def render(report: Report) -> str:
-    sections = (_top(report), _failures(report), _matrix(report), _connections(report), _notes(report))
+    matrix = _report_reach_html.matrix(report) if "reach" in report else _matrix(report)
+    sections = (_top(report), _failures(report), matrix, _connections(report), _notes(report))
     return _PAGE % {
         "policy": escaped(_report_style.POLICY),
         "title": escaped("%s: netports %s" % (_claim(report), report["playbook"])),
@@ -90,7 +106,8 @@ def _top(report: Report) -> str:
     verdicts = [(count, kind, _word(kind)) for kind, count in _kinds(report).items()]
     parts = ['<header><p class="eyebrow">netports %s</p>' % escaped(report["playbook"]), "<h1>%s</h1>" % _claim(report)]
     parts.append('<p class="meta">%s</p>' % _time(report["generated"]))
-    parts.append('<div class="totals">%s%s</div></header>' % (_totals("Hosts", states), _totals("Listeners", verdicts)))
+    totals = [_totals("Hosts", states), _totals("Listeners", verdicts), _totals("Edges", _report_reach_html.totals(report))]
+    parts.append('<div class="totals">%s</div></header>' % "".join(totals))
     return "\n".join(parts)
 
 
@@ -121,62 +138,31 @@ def _totals(title: str, counts: Iterable[tuple[int, str, str]]) -> str:
     if not present:
         return ""
     items = "".join("<li>%s<b>%d</b> %s</li>" % (sign(kind), count, word) for count, kind, word in present)
-    return '<div><h2>%s</h2>%s<ul class="chips">%s</ul></div>' % (title, _bar(present), items)
-
-
-def _bar(counts: Sequence[tuple[int, str, str]]) -> str:
-    """Shares as one line; what there is little of stays visible."""
-    total = sum(count for count, _kind, _word in counts)
-    widths = [max(12.0, 1000 * count / total) for count, _kind, _word in counts]
-    scale, x, parts = 1000 / sum(widths), 0.0, []
-    for (_count, kind, _word), width in zip(counts, widths):
-        parts.append('<rect class="%s" x="%.1f" width="%.1f" height="10"/>' % (kind, x, max(width * scale - 2, 1)))
-        x += width * scale
-    return '<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">%s</svg>' % "".join(parts)
+    return '<div><h2>%s</h2>%s<ul class="chips">%s</ul></div>' % (title, bar(present), items)
 
 
 # --- failures ----------------------------------------------------------------------------------------------------------------
 
 
 def _failures(report: Report) -> str:
-    groups = _report.grouped(report)
-    if not groups:
-        return ""
-    kinds = []
-    for verdict, of_kind in groupby(groups, key=lambda group: group.failure.verdict):
-        kinds.append(_kind(verdict, list(of_kind)))
+    groups = _report_failures.grouped(report)
+    cards = [_card(verdict, list(of_kind)) for verdict, of_kind in groupby(groups, key=lambda group: group.failure.verdict)]
     count = sum(len(group.hosts) for group in groups)
+    if "reach" in report:
+        cards += _report_reach_html.faults_of(report)
+        count += sum(edge["failing"] for edge in _report.edges(report))
+    if not cards:
+        return ""
     return '<section id="failures"><h2>What is wrong <small>%d</small></h2><div class="kinds">%s</div></section>' % (
         count,
-        "".join(kinds),
+        "".join(cards),
     )
 
 
-def _kind(verdict: str, groups: Sequence[Group]) -> str:
+def _card(verdict: str, groups: Sequence[Group]) -> str:
+    kind = verdict if verdict in SIGNS else _report.FAILED
     count = sum(len(group.hosts) for group in groups)
-    shown, folded = groups[:_GROUPS_SHOWN], groups[_GROUPS_SHOWN:]
-    parts = [
-        '<section class="card kind"><h3>%s%s <span class="muted">%d</span></h3>' % (sign(_sign(verdict)), _word(verdict), count),
-        '<p class="muted">%s</p>' % _sentence(_meaning(verdict)),
-        '<p class="remedy"><b>What to do:</b> %s</p>' % _sentence(groups[0].failure.remedy),
-        *(_fault(group) for group in shown),
-    ]
-    if folded:
-        parts.append("<details><summary>%d more</summary>%s</details>" % (len(folded), "".join(_fault(one) for one in folded)))
-    return "".join([*parts, "</section>\n"])
-
-
-def _sign(verdict: str) -> str:
-    return verdict if verdict in SIGNS else _report.FAILED
-
-
-def _meaning(verdict: str) -> str:
-    known = _report.EXPLANATIONS.get(verdict)
-    return known.meaning if known else _MEANINGS[_sign(verdict)]
-
-
-def _sentence(text: str) -> str:
-    return prose(text[0].upper() + text[1:] + ".")
+    return faults(kind, _word(verdict), count, groups[0].failure.explanation, [_fault(group) for group in groups])
 
 
 def _fault(group: Group) -> str:
@@ -185,22 +171,7 @@ def _fault(group: Group) -> str:
         part for part in (escaped(failure.listener), failure.port and "<code>%s</code>" % escaped(failure.port)) if part
     )
     role = "<small>%s</small>" % escaped(failure.role) if what else escaped(failure.role)
-    return '<div class="fault"><div class="who">%s</div><div class="what">%s%s</div><div class="why">%s</div></div>' % (
-        _who(group.hosts),
-        what,
-        role,
-        escaped(failure.reason),
-    )
-
-
-def _who(hosts: Sequence[str]) -> str:
-    if len(hosts) <= _HOSTS_SHOWN:
-        return "<br>".join(escaped(host) for host in hosts)
-    return "<details><summary>%d hosts</summary>%s</details>" % (len(hosts), _list(hosts))
-
-
-def _list(items: Iterable[str]) -> str:
-    return "<ul>%s</ul>" % "".join("<li>%s</li>" % escaped(item) for item in items)
+    return fault(who(group.hosts), what + role, escaped(failure.reason))
 
 
 # --- the matrix and the drawing ----------------------------------------------------------------------------------------------
@@ -210,38 +181,26 @@ def _matrix(report: Report) -> str:
     tables = _report_matrix.render(report)
     if not tables:
         return ""
-    # Without any script: what follows the box is hidden while it is checked.
-    choice = '<input type="checkbox" id="failing"><label class="filter" for="failing">Only hosts that failed</label>'
-    some = '<tr class="well">' in tables and '<tr class="bad">' in tables
     return '<section id="matrix"><h2>Hosts and ports</h2>%s<div class="card scroll" tabindex="0">\n%s</div>%s</section>' % (
-        choice * some,
+        switch("Only hosts that failed", tables),
         tables,
         _legend(report),
     )
 
 
 def _legend(report: Report) -> str:
-    entries = ["<dt>%s%s</dt><dd>%s</dd>" % (sign(kind), _word(kind), _sentence(_meaning(kind))) for kind in _seen(report)]
-    return '<details class="legend" open><summary>What the signs mean</summary><dl>%s</dl></details>' % "".join(entries)
-
-
-def _seen(report: Report) -> list[str]:
-    return [kind for kind, count in _kinds(report).items() if count and kind != _verdict.UNEXPECTED]
+    """Of the kinds of listeners that there are."""
+    meanings = {kind: said.meaning for kind, said in _report_failures.EXPLANATIONS.items()} | {OPTIONAL: _NOTHING_NEEDED}
+    seen = [kind for kind, count in _kinds(report).items() if count and kind != _verdict.UNEXPECTED]
+    return legend((kind, _word(kind), meanings[kind]) for kind in seen)
 
 
 def _connections(report: Report) -> str:
     drawing = _report_drawing.render(report)
     if not drawing:
         return ""
-    rows = "".join(
-        "<tr><td>%s</td><td>%s</td><td>%s</td></tr>"
-        % (escaped(one["from"]), escaped(one["to"]), "<br>".join(escaped(listener) for listener in one["listeners"]))
-        for one in report["connections"]
-    )
-    table = (
-        '<table class="plain"><thead><tr><th>From</th><th>To</th><th>Listeners</th></tr></thead><tbody>%s</tbody></table>' % rows
-    )
-    words = '<details class="legend"><summary>The same in words</summary>%s</details>' % table
+    rows = ((one["from"], one["to"], ", ".join(one["listeners"])) for one in report["connections"])
+    words = '<details class="legend"><summary>The same in words</summary>%s</details>' % table(("From", "To", "Listeners"), rows)
     return '<section id="connections"><h2>Who connects to whom</h2><div class="card drawing">\n%s</div>%s</section>' % (
         drawing,
         words,
@@ -253,23 +212,21 @@ def _connections(report: Report) -> str:
 
 def _notes(report: Report) -> str:
     notes = [_unverified(report), _unexpected(report), _unseen(report)]
+    if "reach" in report:
+        notes += _report_reach_html.notes(report)
     if not any(notes):
         return ""
     return '<section id="notes"><h2>Worth knowing</h2><div class="notes">%s</div></section>' % "".join(notes)
 
 
-def _note(title: str, sentence: str, content: str) -> str:
-    return '<details class="card"><summary>%s</summary><p>%s</p>%s</details>' % (title, sentence, content)
-
-
 def _unverified(report: Report) -> str:
-    groups = _report.unverified(report)
+    groups = _report_failures.unverified(report)
     if not groups:
         return ""
     count = sum(len(group.hosts) for group in groups)
-    explanation = _report.EXPLANATIONS[_verdict.UNVERIFIABLE]
-    sentence = _sentence(explanation.remedy)
-    return _note("%s could not be verified" % _report.plural(count, "listener"), sentence, "".join(_fault(one) for one in groups))
+    explanation = _report_failures.EXPLANATIONS[_verdict.UNVERIFIABLE]
+    title = "%s could not be verified" % _report.plural(count, "listener")
+    return note(title, sentence(explanation.remedy), "".join(_fault(one) for one in groups))
 
 
 def _unexpected(report: Report) -> str:
@@ -278,7 +235,7 @@ def _unexpected(report: Report) -> str:
     for host in report["hosts"]:
         for role in host["roles"]:
             verify = role["verify"]
-            if verify and verify["unexpected"] and not _report.unexpected_failing(verify):
+            if verify and verify["unexpected"] and not _report_failures.unexpected_failing(verify):
                 lines[host["host"]] = verify["unexpected"]
     if not lines:
         return ""
@@ -287,10 +244,10 @@ def _unexpected(report: Report) -> str:
         for host, found in lines.items()
     )
     count = sum(len(found) for found in lines.values())
-    explanation = _report.EXPLANATIONS[_verdict.UNEXPECTED]
-    return _note(
+    explanation = _report_failures.EXPLANATIONS[_verdict.UNEXPECTED]
+    return note(
         "%s not expected" % _report.plural(count, "socket"),
-        _sentence(explanation.remedy),
+        sentence(explanation.remedy),
         '<table class="plain">%s</table>' % rows,
     )
 
@@ -307,5 +264,5 @@ def _unseen(report: Report) -> str:
         return ""
     count = report["summary"]["not_run"] + report["summary"]["no_role"]
     title = "%s %s not looked at" % (_report.plural(count, "host"), "was" if count == 1 else "were")
-    sentence = "The run ended before it came to them, or they are in no group that stands for a role."
-    return _note(title, sentence, '<table class="plain">%s</table>' % rows)
+    said = "The run ended before it came to them, or they are in no group that stands for a role."
+    return note(title, said, '<table class="plain">%s</table>' % rows)

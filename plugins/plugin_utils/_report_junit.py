@@ -4,8 +4,9 @@
 
 """The report as JUnit XML, in the subset that Jenkins' schema (junit-10.xsd) and GitLab's parser have in common. Pure.
 
-A suite is a host, a case is a listener of a role. GitLab tells cases apart by class and name, and shows of a failure its
-text alone; Jenkins takes what is before the last dot of a class for its package, which is the host then.
+A suite is a host, a case is a listener of a role, or an edge of which the host is the source. GitLab tells cases apart by class
+and name, and shows of a failure its text alone; Jenkins takes what is before the last dot of a class for its package, which is
+the host then.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
-from ansible_collections.netports.core.plugins.plugin_utils import _report
-from ansible_collections.netports.core.plugins.plugin_utils._report import Failure, HostResult, ListenerResult, Report, RoleResult
+from ansible_collections.netports.core.plugins.plugin_utils import _reach, _report, _report_failures
+from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult
+from ansible_collections.netports.core.plugins.plugin_utils._reach_cause import CAUSES
+from ansible_collections.netports.core.plugins.plugin_utils._report import HostResult, ListenerResult, Report, RoleResult
+from ansible_collections.netports.core.plugins.plugin_utils._report_failures import Failure
 
 _PASSED = ""
 _FAILURE = "failure"
@@ -33,13 +37,20 @@ class _Case(NamedTuple):
     kind: str = ""
     message: str = ""
     text: str = ""
+    seconds: float | None = None
 
 
 def render(report: Report) -> str:
     found: dict[str, list[Failure]] = {}
-    for failure in _report.failures(report):
+    for failure in _report_failures.of_hosts(report):
         found.setdefault(failure.host, []).append(failure)
-    suites = [(host, list(_cases(host, found.get(host["host"], [])))) for host in report["hosts"]]
+    asked: dict[str, list[EdgeResult]] = {}
+    for edge in _report.edges(report):
+        asked.setdefault(edge["from"], []).append(edge)
+    suites = [
+        (host, [*_cases(host, found.get(host["host"], [])), *map(_of_edge, asked.get(host["host"], []))])
+        for host in report["hosts"]
+    ]
     cases = [case for _host, of_host in suites for case in of_host]
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -91,6 +102,22 @@ def _of_listener(classname: str, listener: ListenerResult, failures: list[Failur
     return case
 
 
+def _of_edge(edge: EdgeResult) -> _Case:
+    """The target is in the name: Jenkins would take parts of it for a package."""
+    family = "" if edge["family"] == "any" else " " + edge["family"]
+    name = "%s %s %s/%s%s" % (edge["to"], edge["listener"], edge["protocol"], edge["port"], family)
+    name += " closed" if edge["expect"] == _reach.CLOSED else ""
+    case = _Case("%s.%s" % (edge["from"], edge["role"]), name, seconds=edge["seconds"])
+    said = "%s: %s" % (edge["state"], _report.shortened(edge["reason"]))
+    if edge["failing"]:
+        text = "%s\n%s: %s" % (said, edge["cause"], CAUSES[edge["cause"]].meaning)
+        text = "%s\nWhat to do: %s" % (text, edge["remedy"])
+        return case._replace(
+            outcome=_FAILURE, kind="%s/%s" % (edge["state"], edge["cause"]), message=said, text=text.replace("`", "")
+        )
+    return case if edge["passed"] else case._replace(outcome=_SKIPPED, kind=edge["state"], message=said)
+
+
 def _advice(failure: Failure) -> str:
     return "%s: %s\nWhat to do: %s" % (failure.verdict, failure.reason, failure.remedy.replace("`", ""))
 
@@ -106,6 +133,7 @@ def _count(cases: list[_Case], outcome: str) -> int:
 
 def _element(case: _Case) -> str:
     start = "    <testcase%s%s" % (_attribute("classname", case.classname), _attribute("name", case.name))
+    start += "" if case.seconds is None else _attribute("time", "%.4f" % case.seconds)
     if not case.outcome:
         return start + "/>"
     attributes = _attribute("type", case.kind) + _attribute("message", case.message)

@@ -6,56 +6,52 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.netports.core.plugins.plugin_utils import _report
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_failures, _report_reach_markdown
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
+from ansible_collections.netports.core.plugins.plugin_utils._report_markdown_table import escaped, hosts, section
 
 # A comment on GitHub has 65536 characters at most, and more than that nobody reads.
 _LONGEST = 60000
-_HOSTS = 5
-
-# Markup that lines may have in a cell; blocks do not begin there. An underline within a word is none.
-_MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# What becomes a link, a reference or a call for people without any markup, even when written as an entity.
-_AUTOLINK = re.compile(r"@|#|:(?=//)|www(?=\.)", re.IGNORECASE)
-_BREAK = "&#8203;"
 
 
 def render(report: Report) -> str:
-    """Failures first, each with all its hosts; then the roles. What is too long for a comment is left off, which is said."""
+    """Failures first, each with all its hosts; then the roles, or who reaches whom. What is too long for a comment is left off,
+    which is said.
+    """
     mark = "✅" if _report.passed(report) else "❌"
-    head = "### %s netports %s: %s\n" % (mark, _escaped(report["playbook"]), _escaped(_report.headline(report)))
-    roles = _section("Roles", ("Role", "Hosts", "Listeners", "Firewall"), _roles(report), _LONGEST // 4)
-    failures = _section(
-        "Failures", ("Hosts", "Role and listener", "Verdict", "Reason", "What to do"), _failures(report), _LONGEST * 3 // 4
+    head = "### %s netports %s: %s\n" % (mark, escaped(report["playbook"]), escaped(_report.headline(report)))
+    asked = "reach" in report
+    failures = section(
+        "Failures",
+        ("Hosts", "Role and listener", "Verdict", "Reason", "What to do"),
+        _failures(report),
+        _LONGEST // 4 if asked else _LONGEST * 3 // 4,
     )
-    return "\n".join(part for part in (head, failures, roles, "<sub>%s</sub>\n" % _escaped(report["generated"])) if part)
+    rest = [section("Roles", ("Role", "Hosts", "Listeners", "Firewall"), _roles(report), _LONGEST // 4)]
+    if asked:
+        rest = _report_reach_markdown.sections(report, _LONGEST * 3 // 4)
+    return "\n".join(part for part in (head, failures, *rest, "<sub>%s</sub>\n" % escaped(report["generated"])) if part)
 
 
 def _failures(report: Report) -> Iterable[Sequence[str]]:
-    for group in _report.grouped(report):
+    for group in _report_failures.grouped(report):
         failure = group.failure
         what = " ".join(part for part in (failure.role, failure.listener, failure.port) if part)
-        verdict = "**%s**" % _escaped(failure.verdict)
+        verdict = "**%s**" % escaped(failure.verdict)
         remedy = failure.remedy.replace("|", "\\|")
-        yield _hosts(group.hosts), _escaped(what), verdict, _escaped(failure.reason), remedy
-
-
-def _hosts(hosts: Sequence[str]) -> str:
-    return _escaped(_report.names(hosts, _HOSTS))
+        yield hosts(group.hosts), escaped(what), verdict, escaped(failure.reason), remedy
 
 
 def _roles(report: Report) -> Iterable[Sequence[str]]:
-    hosts: dict[tuple[str, str], list[str]] = {}
+    members: dict[tuple[str, str], int] = {}
     counts: dict[tuple[str, str], dict[str, int]] = {}
     firewalls: dict[tuple[str, str], dict[str, int]] = {}
     for host in report["hosts"]:
         for role in host["roles"]:
             key = (role["role"], role["version"])
-            hosts.setdefault(key, []).append(host["host"])
+            members[key] = members.get(key, 0) + 1
             for verdict, count in _report.counts(role).items():
                 of_role = counts.setdefault(key, {})
                 of_role[verdict] = of_role.get(verdict, 0) + count
@@ -63,29 +59,7 @@ def _roles(report: Report) -> Iterable[Sequence[str]]:
             if firewall:
                 of_firewall = firewalls.setdefault(key, {})
                 of_firewall[firewall] = of_firewall.get(firewall, 0) + 1
-    for key, members in hosts.items():
+    for key, count in members.items():
         said = _report.counts_text(counts.get(key, {}))
-        walls = "; ".join("%d: %s" % (count, text) for text, count in firewalls.get(key, {}).items())
-        yield _escaped(" ".join(key)), str(len(members)), _escaped(said), _escaped(walls)
-
-
-def _section(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], room: int) -> str:
-    lines, left, more = [], room, 0
-    for row in rows:
-        line = "| %s |" % " | ".join(row)
-        left -= len(line) + 1
-        if left < 0:
-            more += 1
-        else:
-            lines.append(line)
-    if not lines and not more:
-        return ""
-    table = ["#### %s" % title, "", "| %s |" % " | ".join(header), "|%s" % (" --- |" * len(header)), *lines, ""]
-    return "\n".join(
-        [*table, *(["%s left off; other formats of the report have them.\n" % _report.plural(more, "line")] * bool(more))]
-    )
-
-
-def _escaped(text: str) -> str:
-    text = "".join(_ENTITIES.get(character, character) for character in _report.plain(text))
-    return _AUTOLINK.sub(lambda found: found[0] + _BREAK, _MARKUP.sub(lambda found: "\\" + found[0], text))
+        walls = "; ".join("%d: %s" % (number, text) for text, number in firewalls.get(key, {}).items())
+        yield escaped(" ".join(key)), str(count), escaped(said), escaped(walls)

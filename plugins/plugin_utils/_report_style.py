@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
-from ansible_collections.netports.core.plugins.plugin_utils import _report
+from ansible_collections.netports.core.plugins.module_utils._probing import model
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_reach
 from ansible_collections.netports.core.plugins.plugin_utils._report_markup import OPTIONAL, SIGNS
 
 
@@ -43,6 +44,13 @@ LIGHT = Theme(
         _verdict.UNEXPECTED: ("#0d6868", "#ffffff"),
         _report.FAILED: ("#8e1219", "#ffffff"),
         _report.UNREACHABLE: ("#3b4047", "#ffffff"),
+        model.REFUSED: ("#c3232b", "#ffffff"),
+        model.FILTERED: ("#1d5fa8", "#ffffff"),
+        model.UNRESOLVED: ("#75481f", "#ffffff"),
+        model.NO_ANSWER: ("#6f2da8", "#ffffff"),
+        _report_reach.TLS: ("#0d6868", "#ffffff"),
+        _report.NOT_RUN: ("#e4e6e9", "#4b5159"),
+        _report_reach.CLOSED: ("#dfe9f5", "#244a78"),
     },
 )
 DARK = Theme(
@@ -62,8 +70,18 @@ DARK = Theme(
         _verdict.UNEXPECTED: ("#5cc9c9", "#032323"),
         _report.FAILED: ("#ff9a9d", "#300406"),
         _report.UNREACHABLE: ("#cfd4da", "#14171b"),
+        model.REFUSED: ("#ff7378", "#2a0305"),
+        model.FILTERED: ("#7db4f5", "#041b36"),
+        model.UNRESOLVED: ("#d3a679", "#2a1704"),
+        model.NO_ANSWER: ("#c79bf2", "#1f0a33"),
+        _report_reach.TLS: ("#5cc9c9", "#032323"),
+        _report.NOT_RUN: ("#2f343b", "#b4bbc5"),
+        _report_reach.CLOSED: ("#1b2a3d", "#a3c4ea"),
     },
 )
+
+
+_PALE = (_verdict.OK, OPTIONAL, _verdict.UNVERIFIABLE, _report.NOT_RUN, _report_reach.CLOSED)
 
 
 def _variables(theme: Theme) -> str:
@@ -80,7 +98,9 @@ def _kinds() -> str:
         rules.append("td.%s, .sign.%s { background: var(--%s-ground); color: var(--%s-ink); }" % (kind, kind, kind, kind))
         # What reads aloud has the word beside it.
         rules.append('td.%s::before, .sign.%s::before { content: "%s"; content: "%s" / ""; }' % (kind, kind, sign, sign))
-        pale = kind in (_verdict.OK, OPTIONAL, _verdict.UNVERIFIABLE)
+        # Where no word is beside it, the sign is read as one.
+        rules.append('.reach td.%s::before { content: "%s" / "%s"; }' % (kind, sign, kind.replace("_", " ")))
+        pale = kind in _PALE
         rules.append(".bar .%s { fill: var(--%s-%s); }" % (kind, kind, "ink" if pale else "ground"))
     return "\n".join(rules)
 

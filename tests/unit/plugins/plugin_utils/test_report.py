@@ -15,7 +15,10 @@ import pytest
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
 from ansible_collections.netports.core.plugins.plugin_utils import (
+    _reach,
+    _reach_cause,
     _report,
+    _report_failures,
     _report_html,
     _report_json,
     _report_junit,
@@ -35,7 +38,7 @@ EMPTY = samples.report()
 
 
 def of(host):
-    return [(f.role, f.listener, f.verdict, f.reason) for f in _report.failures(samples.everything()) if f.host == host]
+    return [(f.role, f.listener, f.verdict, f.reason) for f in _report_failures.failures(samples.everything()) if f.host == host]
 
 
 def test_the_summary_counts_hosts_by_state_and_listeners_by_verdict():
@@ -53,7 +56,7 @@ def test_the_summary_counts_hosts_by_state_and_listeners_by_verdict():
 def test_every_failed_or_unreachable_host_has_a_failure_and_no_other_has():
     report = samples.everything()
     wrong = {host["host"] for host in report["hosts"] if host["state"] in ("failed", "unreachable")}
-    assert {failure.host for failure in _report.failures(report)} == wrong
+    assert {failure.host for failure in _report_failures.failures(report)} == wrong
 
 
 def test_what_the_failures_say():
@@ -74,14 +77,14 @@ def test_unexpected_sockets_that_are_only_reported_fail_nothing_even_where_a_lis
     bad = samples.listener("web", "tcp", "80", "absent")
     reported = samples.verify([bad], ("tcp/23 on 0.0.0.0",))
     report = samples.report(samples.host("h", samples.role("r", verify=reported)))
-    assert [failure.verdict for failure in _report.failures(report)] == ["absent"]
+    assert [failure.verdict for failure in _report_failures.failures(report)] == ["absent"]
     failing = samples.verify([bad], ("tcp/23 on 0.0.0.0",), fail_on_unexpected=True)
     report = samples.report(samples.host("h", samples.role("r", verify=failing)))
-    assert [failure.verdict for failure in _report.failures(report)] == ["absent", "unexpected"]
+    assert [failure.verdict for failure in _report_failures.failures(report)] == ["absent", "unexpected"]
 
 
 def test_the_most_urgent_comes_first_and_hosts_in_the_order_of_people():
-    verdicts = [failure.verdict for failure in _report.failures(samples.everything())]
+    verdicts = [failure.verdict for failure in _report_failures.failures(samples.everything())]
     assert verdicts == [
         "unreachable",
         *["failed"] * 3,
@@ -89,25 +92,25 @@ def test_the_most_urgent_comes_first_and_hosts_in_the_order_of_people():
     ]
     role = samples.role("r", [samples.listener("web", "tcp", "80", "absent")])
     report = samples.report(*(samples.host(name, role) for name in ("web10", "web9", "db-2a", "db-2")))
-    assert [failure.host for failure in _report.failures(report)] == ["db-2", "db-2a", "web9", "web10"]
+    assert [failure.host for failure in _report_failures.failures(report)] == ["db-2", "db-2a", "web9", "web10"]
 
 
 def test_what_is_wrong_on_many_hosts_is_one_group():
     role = samples.role("r", [samples.listener("web", "tcp", "80", "absent")])
-    (group,) = _report.grouped(samples.report(*(samples.host("web%d" % n, role) for n in range(3))))
+    (group,) = _report_failures.grouped(samples.report(*(samples.host("web%d" % n, role) for n in range(3))))
     assert (group.failure.port, group.hosts) == ("tcp/80", ["web0", "web1", "web2"])
 
 
 def test_each_failing_verdict_has_a_remedy():
     for verdict in (*_verdict.FAILING, _verdict.UNEXPECTED, _report.FAILED, _report.UNREACHABLE):
-        assert _report.Failure("h", "r", "l", "tcp/1", verdict, "").remedy
-    assert set(_report.EXPLANATIONS) == set(_verdict.VERDICTS)
+        assert _report_failures.Failure("h", "r", "l", "tcp/1", verdict, "").remedy
+    assert set(_report_failures.EXPLANATIONS) == set(_verdict.VERDICTS)
 
 
 def test_the_table_of_the_docs_says_what_the_reports_say(checkout):
     text = (checkout / "docs" / "concepts.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", text.partition("## Verdicts")[2].partition("\n## ")[0], re.MULTILINE))
-    told = {verdict: ("%s | %s" % explanation).strip() for verdict, explanation in _report.EXPLANATIONS.items()}
+    told = {verdict: ("%s | %s" % explanation).strip() for verdict, explanation in _report_failures.EXPLANATIONS.items()}
     assert rows == told
 
 
@@ -166,9 +169,17 @@ def test_the_schema_knows_all_keys_and_states_of_the_model(checkout: pathlib.Pat
         "verify": _report.VerifyResult,
         "listener": _report.ListenerResult,
         "connection": _report.Connection,
+        "reach": _reach.ReachResult,
+        "edge": _reach.EdgeResult,
+        "coverage": _reach.Coverage,
+        "site_coverage": _reach.SiteCoverage,
+        "not_probed": _reach.NotProbed,
     }
     for name, model in models.items():
-        assert list(known[name]["properties"]) == list(model.__annotations__) == known[name]["required"], name
+        optional = model.__optional_keys__
+        assert list(known[name]["properties"]) == list(model.__annotations__) == [*known[name]["required"], *optional], name
+    assert known["state"]["enum"] == list(_reach.STATES)
+    assert known["cause"]["enum"] == ["", *_reach_cause.CAUSES]
     assert known["host"]["properties"]["state"]["enum"] == list(_report.HOST_STATES)
     assert known["role"]["properties"]["state"]["enum"] == list(_report.ROLE_STATES)
     assert known["report"]["properties"]["playbook"]["enum"] == list(_report.PLAYBOOKS)

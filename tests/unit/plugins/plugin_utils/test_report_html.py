@@ -87,7 +87,7 @@ def test_hosts_that_failed_come_first_and_the_others_can_be_hidden():
     rows = [attributes["class"] for tag, attributes in document.elements if tag == "tr" and "class" in attributes]
     assert rows.count("bad") == 13
     assert rows[-269:] == ["bad"] * 12 + ["well"] * 257
-    assert document.all("input") == [{"type": "checkbox", "id": "failing"}]
+    assert document.all("input") == [{"type": "checkbox", "class": "only", "id": "failing"}]
     assert not page(samples.healthy()).all("input")
 
 
@@ -199,7 +199,7 @@ def test_boxes_of_the_drawing_do_not_touch_and_stay_within():
 
 def test_the_same_is_there_in_words():
     text = page(samples.small()).text.partition("The same in words")[2]
-    assert "operatorkuma_zone_cpapi-http tcp/5681api-https tcp/5682" in text
+    assert "operatorkuma_zone_cpapi-http tcp/5681, api-https tcp/5682" in text
 
 
 # --- safety ------------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_junit
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_failures, _report_junit
 from tests.unit.plugins.plugin_utils import report_samples as samples
 
 # Elements with their attributes and children, as far as Jenkins' schema (junit-10.xsd) has them and we write them.
@@ -113,7 +113,7 @@ def test_what_was_not_looked_at_is_skipped():
 def test_a_run_passes_for_ci_exactly_when_no_host_failed():
     for report in (samples.small(), samples.healthy(), samples.everything(), samples.large()):
         wrong = sum(parsed(report).iter().__next__().get(name) != "0" for name in ("failures", "errors"))
-        assert bool(wrong) == bool(_report.failures(report))
+        assert bool(wrong) == bool(_report_failures.failures(report))
 
 
 @given(text=st.text(st.characters(exclude_categories=())))
