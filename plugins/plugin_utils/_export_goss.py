@@ -19,10 +19,11 @@ from ansible_collections.netports.core.plugins.module_utils._address import IPV4
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _export
 
-_ON_LOOPBACK = "src 127.0.0.0/8 or src [::1]"
+# The blanks within the parentheses are part of the grammar of ss. An IPv4-mapped address is one of IPv4 for it.
+_ON_LOOPBACK = "( src 127.0.0.0/8 or src [::1] )"
 # Local addresses as ss prints them; `*` is an IPv6 wildcard that takes IPv4 too.
-_ANYWHERE = {IPV4: (r"[0-9.]+", r"\*"), IPV6: (r"\[[0-9a-f:.]+\]", r"\*")}
-_LOOPBACK = {IPV4: (r"127\.[0-9.]+",), IPV6: (r"\[::1\]",)}
+_ANYWHERE = {IPV4: (r"[0-9.]+", r"\[::ffff:[0-9.]+\]", r"\*"), IPV6: (r"\[[0-9a-f:]+\]", r"\*")}
+_LOOPBACK = {IPV4: (r"127\.[0-9.]+", r"\[::ffff:127\.[0-9.]+\]"), IPV6: (r"\[::1\]",)}
 _NOTHING = "!/./"
 
 
@@ -36,10 +37,10 @@ def render(listeners: Any) -> dict[str, Any]:
         if key in commands:
             raise Problem("", "%s is there twice" % key)
         if listener.bind == "loopback":
-            commands[key] = _command(listener, "(%s)" % _ON_LOOPBACK, _addresses(listener, _LOOPBACK))
-            commands[key + " loopback alone"] = _command(listener, "not (%s)" % _ON_LOOPBACK, [_NOTHING])
+            commands[key] = _command(listener, _ON_LOOPBACK, _addresses(listener, _LOOPBACK))
+            commands[key + " loopback alone"] = _command(listener, "not " + _ON_LOOPBACK, [_NOTHING])
         elif listener.bind == "any":
-            commands[key] = _command(listener, "not (%s)" % _ON_LOOPBACK, _addresses(listener, _ANYWHERE))
+            commands[key] = _command(listener, "not " + _ON_LOOPBACK, _addresses(listener, _ANYWHERE))
         else:
             commands[key] = _command(listener, "", [_line(listener, _bound(listener.bind))])
     return {"command": commands}
@@ -55,17 +56,20 @@ def _command(listener: Listener, where: str, stdout: list[str]) -> dict[str, Any
 
 def _addresses(listener: Listener, patterns: Mapping[str, tuple[str, ...]]) -> list[str]:
     """A pattern that a line has to match for each family that has to be served, one for both where either will do."""
-    groups = {"any": [_export.FAMILIES], "both": [(IPV4,), (IPV6,)]}.get(listener.family, [(listener.family,)])
-    alternatives = [dict.fromkeys(pattern for family in group for pattern in patterns[family]) for group in groups]
-    return [_line(listener, "|".join(group_patterns)) for group_patterns in alternatives]
+    if listener.family == "any":
+        return [_line(listener, "|".join(dict.fromkeys(patterns[IPV4] + patterns[IPV6])))]
+    wanted = _export.FAMILIES if listener.family == "both" else (listener.family,)
+    return [_line(listener, "|".join(patterns[family])) for family in wanted]
 
 
 def _bound(address: str) -> str:
     """The address or a wildcard that covers it."""
     address = _address.plain(address)
-    own = re.escape(address if _address.family_of(address) == IPV4 else "[%s]" % address)
-    wildcard = re.escape("0.0.0.0" if _address.family_of(address) == IPV4 else "[::]")  # noqa: S104 - compared, not bound
-    return "%s|%s|%s" % (own, wildcard, re.escape("*"))
+    if _address.family_of(address) == IPV4:
+        covering = (address, "[::ffff:%s]" % address, "0.0.0.0", "*")  # noqa: S104 - compared, not bound
+    else:
+        covering = ("[%s]" % address, "[::]", "*")
+    return "|".join(map(re.escape, covering))
 
 
 def _line(listener: Listener, addresses: str) -> str:
