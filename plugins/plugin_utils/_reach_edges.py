@@ -149,6 +149,7 @@ class _LeftOut:
 class _Clients(NamedTuple):
     """The hosts that words of clients stand for, in this run and not, and the words that the inventory does not know."""
 
+    hosts: frozenset[str]
     here: frozenset[str]
     elsewhere: frozenset[str]
     unknown: tuple[str, ...]
@@ -161,9 +162,10 @@ class _Survey:
         self._sources = frozenset(inventory.sources)
         self._with_role = frozenset(name for name, host in inventory.hosts.items() if host.roles)
         self._claims = _claims(inventory.hosts)
-        # Sets are kept, so that equal ones are one: hosts of a role have the same listeners.
         self._clients: dict[tuple[str, ...], _Clients] = {}
         self._strangers: dict[frozenset[tuple[str, ...]], frozenset[str]] = {}
+        # Equal sets of askers are one object: to compare two of 10,000 hosts takes longer than all the rest.
+        self._known: dict[frozenset[str], frozenset[str]] = {}
         self.left_out = _LeftOut()
 
     def positive(self, name: str) -> Iterator[Question]:
@@ -171,7 +173,7 @@ class _Survey:
             clients = self._clients_of(listener.clients)
             reason = self._why_not(listener)
             if reason:
-                self.left_out.add(reason, clients.here | clients.elsewhere or clients.unknown, name, listener)
+                self.left_out.add(reason, clients.hosts or clients.unknown, name, listener)
                 continue
             if clients.unknown:
                 self.left_out.add(NO_CLIENT, clients.unknown, name, listener)
@@ -226,15 +228,18 @@ class _Survey:
             members = {word: self._members(word) for word in words}
             hosts = frozenset(name for of_word in members.values() for name in of_word or ())
             unknown = tuple(word for word, of_word in members.items() if of_word is None)
-            self._clients[words] = _Clients(hosts & self._sources, hosts - self._sources, unknown)
+            self._clients[words] = _Clients(hosts, self._one(hosts & self._sources), hosts - self._sources, unknown)
         return self._clients[words]
 
     def _strangers_to(self, clients: frozenset[tuple[str, ...]]) -> frozenset[str]:
         """The hosts of this run with a role, without the clients of some listeners."""
         if clients not in self._strangers:
             friends = [self._clients_of(words).here for words in clients]
-            self._strangers[clients] = (self._with_role & self._sources).difference(*friends)
+            self._strangers[clients] = self._one((self._with_role & self._sources).difference(*friends))
         return self._strangers[clients]
+
+    def _one(self, hosts: frozenset[str]) -> frozenset[str]:
+        return self._known.setdefault(hosts, hosts)
 
     def _members(self, word: str) -> Collection[str] | None:
         """The hosts that a word stands for; None where nobody in the inventory is one."""
