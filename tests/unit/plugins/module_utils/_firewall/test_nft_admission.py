@@ -55,7 +55,29 @@ DPORT = payload("tcp", "dport")
         match({"ct": {"key": "state"}}, ["new", "untracked"], "in"),
         match({"&": [payload("tcp", "flags"), {"|": [{"|": ["fin", "syn"]}, "ack"]}]}, "syn"),
         match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, True),
+        match({"fib": {"result": "check", "flags": "daddr"}}, True),
+        match({"fib": {"result": "type", "flags": "daddr"}}, "local"),
         match({"meta": {"key": "iifname"}}, "lo", "!="),
+        match({"meta": {"key": "nfproto"}}, "ipv4"),
+        match({"meta": {"key": "protocol"}}, "ip"),
+        match({"meta": {"key": "pkttype"}}, "host"),
+        match({"ct": {"key": "direction"}}, "original"),
+        match(payload("ip", "protocol"), "tcp"),
+        match(payload("th", "dport"), 80),
+        match(payload("tcp", "sport"), {"range": [1024, 65535]}),  # clients have no privileged ports
+        match(payload("tcp", "flags"), "syn"),
+        match(payload("tcp", "flags"), ["syn", "ack"], "in"),
+        match(payload("tcp", "flags"), "ack", "!="),
+        match({"&": [payload("tcp", "flags"), "ack"]}, 0),
+        match({"exthdr": {"name": "hbh"}}, False),
+        match(DPORT, "*"),
+        match(DPORT, 81, "<"),
+        match(DPORT, 80, "<="),
+        match(DPORT, 79, ">"),
+        match(DPORT, 80, ">="),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6, 80]}]}),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6, 81]}]}, "!="),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, "*"),
     ],
 )
 def test_forms_of_a_match_that_holds(expression):
@@ -72,7 +94,29 @@ def test_forms_of_a_match_that_holds(expression):
         match(DPORT, {"set": []}),
         match({"meta": {"key": "iif"}}, "lo"),
         match({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, False),
+        match({"fib": {"result": "oifname", "flags": ["saddr"]}}, False),
+        match({"fib": {"result": "type", "flags": ["daddr"]}}, "broadcast"),
         match({"ct": {"key": "state"}}, "invalid", "in"),
+        match({"ct": {"key": "direction"}}, "reply"),
+        match({"ct": {"key": "status"}}, "dnat"),
+        match({"meta": {"key": "nfproto"}}, "ipv6"),
+        match({"meta": {"key": "protocol"}}, "ip6"),
+        match({"meta": {"key": "pkttype"}}, "broadcast"),
+        match(payload("ip", "protocol"), "udp"),
+        match(payload("th", "dport"), 81),
+        match(payload("tcp", "sport"), {"range": [1, 1023]}),
+        match(payload("tcp", "flags"), "ack"),
+        match(payload("tcp", "flags"), ["fin", "rst"], "in"),
+        match(payload("tcp", "flags"), "syn", "!="),
+        match({"exthdr": {"name": "hbh"}}, True),
+        match({"exthdr": {"name": "rt", "field": "type"}}, 0),
+        match(DPORT, 80, "<"),
+        match(DPORT, 0, "<"),
+        match(DPORT, 79, "<="),
+        match(DPORT, 80, ">"),
+        match(DPORT, 81, ">="),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6, 81]}]}),
+        match({"concat": [payload("ip6", "nexthdr"), DPORT]}, {"set": [{"concat": [6, 80]}]}),
         {"limit": {"rate": 1, "per": "second", "inv": True}},
         {"ct count": {"val": 10, "inv": True}},
     ],
@@ -100,6 +144,24 @@ def test_forms_of_a_match_that_does_not_hold(expression):
         match({"concat": [{"no such": 1}, DPORT]}, {"set": [{"concat": [1, 80]}]}),
         match(DPORT, "@missing"),
         match({"ct": {"key": "mark"}}, 1),
+        match({"ct": {"key": "state", "dir": "original"}}, "new"),
+        match("no expression", 1),
+        match({"meta": {"key": "iiftype"}}, "ether"),
+        match({"meta": {"key": "iifname"}}, {"range": ["a", "b"]}),
+        match({"fib": {"result": "oif", "flags": ["saddr"]}}, "eth0"),
+        match({"fib": {"result": "oif", "flags": ["daddr"]}}, True),
+        match(payload("tcp", "doff"), 5),
+        match(payload("tcp", "sport"), 40000),
+        match(payload("arp", "operation"), 1),
+        match(payload("tcp", "flags"), {"prefix": "?"}),
+        match(payload("tcp", "flags"), ["syn", {"prefix": "?"}], "in"),
+        match(payload("tcp", "flags"), "syn", "<"),
+        match({"&": [payload("ip", "ttl"), 1]}, 1),
+        match(DPORT, "no-such-service", "<"),
+        match({"meta": {"key": "nfproto"}}, "ipv4", "<"),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6]}]}),
+        match({"concat": [payload("tcp", "flags"), DPORT]}, {"set": [{"concat": ["syn", 80]}]}),
+        "no expression",
     ],
 )
 def test_what_is_not_understood_or_not_known_is_never_guessed(expression):
@@ -156,6 +218,69 @@ def test_the_hosts_own_addresses_decide_about_destinations():
     assert nft_admission.judge(read._replace(local=local), TCP_80).state == "admitted"
 
 
+@pytest.mark.parametrize("right", ["no address", {"prefix": {"addr": "10.0.0.0"}}, {"range": ["10.0.0.1", "no address"]}])
+def test_a_source_that_cannot_be_read_is_a_list_of_some(right):
+    assert state([[match(payload("ip", "saddr"), right), ACCEPT]]) == nft_admission.PARTIAL
+
+
+def test_interfaces_by_pattern():
+    loopback = TCP_80._replace(loopback=True)
+    for pattern, expected in (("lo", "admitted"), ("lo*", "admitted"), ("l*", "admitted"), ("eth*", "dropped"), ("l", "dropped")):
+        assert state([[match({"meta": {"key": "iifname"}}, pattern), ACCEPT]], loopback) == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ({"counter": {"packets": 1, "bytes": 1}}, "dropped"),
+        ({"limit": {"rate": 1, "per": "second"}}, "dropped"),
+        ({"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@seen"}}, "dropped"),
+        ({"set": {"op": "add", "elem": payload("ip6", "saddr"), "set": "@seen"}}, "admitted"),
+        ({"set": {"op": "add", "elem": 1, "set": "@seen", "stmt": [{"limit": {"rate": 1, "inv": True}}]}}, "admitted"),
+        ({"meter": {"key": payload("ip", "saddr"), "stmt": {"limit": {"rate": 1, "inv": True}}, "name": "m"}}, "admitted"),
+        ({"meter": {"key": payload("ip", "saddr"), "stmt": {"limit": {"rate": 1}}, "name": "m"}}, "dropped"),
+        ({"mangle": {"key": payload("udp", "dport"), "value": 1}}, "admitted"),
+    ],
+)
+def test_what_stands_before_a_drop(statement, expected):
+    """A statement that uses a header is only for packets that have it, and a limit that is over for no first packet."""
+    assert state([[statement, DROP]], policy="accept", sets=[{"name": "seen", "type": "ipv4_addr"}]) == expected
+
+
+@pytest.mark.parametrize(
+    ("reject", "packet", "expected"),
+    [
+        (None, TCP_80, "dropped"),
+        ({"type": "icmp"}, TCP_80, "dropped"),
+        ({"type": "icmpv6"}, TCP_80, "admitted"),
+        ({"type": "icmpv6"}, TCP_80._replace(family="ipv6"), "dropped"),
+        ({"type": "icmp"}, TCP_80._replace(family="ipv6"), "admitted"),
+        ({"type": "icmpx"}, TCP_80, "dropped"),
+        ({"type": "tcp reset"}, TCP_80, "dropped"),
+        ({"type": "tcp reset"}, Packet("ipv4", 17, 80), "admitted"),
+    ],
+)
+def test_a_rejection_is_for_what_it_can_answer(reject, packet, expected):
+    assert state([[{"reject": reject}]], packet, policy="accept") == expected
+
+
+def test_the_way_through_chains():
+    jump, goto, back = {"jump": {"target": "sub"}}, {"goto": {"target": "sub"}}, {"return": None}
+    for rules, sub, expected in (
+        ([[jump], [DROP]], [[ACCEPT]], "admitted"),
+        ([[jump], [DROP]], [[back], [ACCEPT]], "dropped"),
+        ([[jump], [ACCEPT]], [[match(DPORT, 81), DROP]], "admitted"),
+        ([[goto], [ACCEPT]], [[back]], "dropped"),
+        ([[goto], [ACCEPT]], [], "dropped"),
+        ([[goto], [DROP]], [[ACCEPT]], "admitted"),
+        ([[match(DPORT, 81), goto], [ACCEPT]], [[DROP]], "admitted"),
+        ([[jump], [ACCEPT]], [[match({"meta": {"key": "mark"}}, "?"), back], [DROP]], "unknown"),
+        ([[{"continue": None}], [ACCEPT]], [], "admitted"),
+        ([[back], [ACCEPT]], [], "dropped"),
+    ):
+        assert state(rules, sub=sub) == expected, rules
+
+
 def test_a_ban_on_one_interface_is_a_ban_of_sources():
     """As a chain at ingress of a device makes it."""
     eth0 = match({"meta": {"key": "iifname"}}, "eth0")
@@ -187,6 +312,63 @@ def test_a_verdict_map_with_a_default():
     assert state([[vmap]], Packet("ipv4", 17, 22), policy="accept", rest=[[DROP]]) == "admitted"
 
 
+@pytest.mark.parametrize(
+    ("key", "data", "expected"),
+    [
+        (DPORT, {"set": [[80, DROP]]}, "dropped"),
+        (DPORT, {"set": [[80, ACCEPT], ["*", DROP]]}, "admitted"),
+        (DPORT, {"set": [[{"elem": {"val": 80, "comment": "x"}}, DROP]]}, "dropped"),
+        (DPORT, {"set": [[81, DROP]]}, "admitted"),
+        (payload("udp", "dport"), {"set": [[80, DROP], ["*", DROP]]}, "admitted"),
+        ({"meta": {"key": "iifname"}}, {"set": [["eth0", DROP], ["eth1", {"continue": None}]]}, "unknown"),
+        ({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [[{"concat": [6, 80]}, DROP]]}, "dropped"),
+        # Not understood, or not there: any of its verdicts may be met.
+        ({"no such": 1}, {"set": [[1, DROP]]}, "unknown"),
+        ({"no such": 1}, {"set": [[1, {"continue": None}]]}, "admitted"),
+        (payload("tcp", "flags"), {"set": [["syn", DROP]]}, "unknown"),
+        (DPORT, "@missing", "unknown"),
+        (DPORT, "@known", "dropped"),
+    ],
+)
+def test_verdict_maps(key, data, expected):
+    known = [{"name": "known", "type": "inet_service", "elem": [[80, DROP]]}]
+    assert state([[{"vmap": {"key": key, "data": data}}]], policy="accept", sets=known) == expected
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([], "admitted"),
+        ([[{"notrack": None}]], "unknown"),
+        ([[match(DPORT, 81), {"notrack": None}]], "admitted"),
+        ([[match(DPORT, 80), {"notrack": None}]], "unknown"),
+    ],
+)
+def test_a_packet_that_is_exempt_from_tracking_may_not_be_new(rules, expected):
+    new = [[match({"ct": {"key": "state"}}, "new"), ACCEPT]]
+    assert state(new, exempt=rules) == expected
+    other = ruleset(new)
+    other.rules[("bridge", "t", "c")] = [nft_ruleset.NftRule(("bridge", "t", "c"), 1, "", ({"notrack": None},))]
+    assert nft_admission.judge(other, TCP_80).state == "admitted", "no packet of IP passes there"
+
+
+def test_what_shuts_others_out():
+    """A ban of sources alone does not, and what cannot be told apart in time counts as if it did."""
+
+    def shuts_out(rules, **keys):
+        read = ruleset(rules, **keys)
+        return nft_admission.shuts_out(read, read.base_chains()[0])
+
+    assert shuts_out([])
+    assert not shuts_out([], policy="accept")
+    assert shuts_out([[match(DPORT, 81), DROP]], policy="accept")
+    assert not shuts_out([[match(payload("ip", "saddr"), "192.0.2.1"), DROP]], policy="accept")
+    assert not shuts_out([[match(DPORT, 81), ACCEPT], [ACCEPT], [DROP]], policy="accept")
+    everything = [[match(DPORT, port), ACCEPT] for port in range(1000, 1500, 2)] + [[ACCEPT], [DROP]]
+    assert shuts_out(everything, policy="accept")
+    assert not shuts_out(everything[-52:], policy="accept")
+
+
 def test_reasons_name_rule_and_policy():
     judgement = nft_admission.judge(ruleset([[match(DPORT, 80), DROP]]), TCP_80)
     assert judgement.reason == "rule with handle 1 of chain inet t input"
@@ -202,6 +384,20 @@ def test_what_filters():
     assert not nft_admission.filters(ruleset([], policy="accept", sub=[[DROP]]))
     vmap = {"vmap": {"key": DPORT, "data": {"set": [[22, {"goto": {"target": "sub"}}]]}}}
     assert nft_admission.filters(ruleset([[vmap]], policy="accept", sub=[[{"reject": None}]]))
+    named = {"vmap": {"key": DPORT, "data": "@ports"}}
+    ports = [{"name": "ports", "type": "inet_service", "elem": [[22, DROP]]}]
+    assert nft_admission.filters(ruleset([[named]], policy="accept", sets=ports))
+    assert not nft_admission.filters(ruleset([[named]], policy="accept"))
+    # A circle ends, and what is no expression refuses nothing.
+    jump = {"jump": {"target": "sub"}}
+    assert not nft_admission.filters(ruleset([[jump]], policy="accept", sub=[[jump], ["no expression"]]))
+
+
+def test_each_family_filters_for_itself():
+    read = ruleset([])
+    four = {key: chain._replace(family="ip") for key, chain in read.chains.items()}
+    found = [nft_admission.filters(read._replace(chains=four), family) for family in ("ipv4", "ipv6", None)]
+    assert found == [True, False, True]
 
 
 def test_one_port_of_every_stretch():
