@@ -17,7 +17,7 @@ Value = Callable[[Any], str]
 DIRECTORY = "docs/products/"
 # "owner/repository path@commit": what a source of a repository on GitHub is cited as.
 CITED = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+) (?P<path>\S+)@(?P<commit>\S+)")
-COLUMNS = ("listener", "releases", "port", "bind", "firewall", "clients", "process", "purpose", "source")
+COLUMNS = ("listener", "releases", "port", "bind", "firewall", "clients", "process", "source")
 
 INTRODUCTION = """\
 What the port spec knows of %s %s to %s. A port that the host firewall has to admit says `admit`; one that need not be there
@@ -76,14 +76,13 @@ def rows(product: _spec_model.Product, role: _spec_model.Role, value: Value) -> 
         bind = given.get("bind", "any")
         admitted = given.get("allow", bind != "loopback")
         yield (
-            "`%s`%s" % (entry.name, need(given)),
+            "`%s`%s<br>%s" % (entry.name, need(given), given["purpose"]),
             releases_of(entry, value),
             port(given),
             "`%s`%s" % (bind, ", `%s`" % given["family"] if given.get("family", "any") != "any" else ""),
             "admit" if admitted else "not needed",
             ", ".join(entry.clients),
             ", ".join(words(given.get("process"))),
-            given["purpose"],
             ", ".join(cited(name, product.sources[name]) for name in entry.sources),
         )
 
@@ -101,7 +100,7 @@ def port(given: Mapping[str, Any]) -> str:
 
 
 def need(given: Mapping[str, Any]) -> str:
-    return "<br>optional" * bool(given.get("optional")) + "<br>unconfirmed" * (not given.get("verified", True))
+    return " optional" * bool(given.get("optional")) + " unconfirmed" * (not given.get("verified", True))
 
 
 def releases_of(entry: _spec_model.Entry, value: Value) -> str:

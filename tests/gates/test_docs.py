@@ -22,6 +22,7 @@ OF_REPOSITORY = re.compile(r"\]\(https://github\.com/netports/netports\.core/(?:
 WITHOUT_NETWORK = ["unshare", "--net", "--map-root-user"]
 
 
+@pytest.mark.namespaces
 def test_the_site_is_built_without_warnings_and_without_a_network(run: Run, tmp_path: pathlib.Path) -> None:
     run([*WITHOUT_NETWORK, ROOT / ".venv" / "bin" / "python", "tools/docs_site/build.py", tmp_path])
     html = tmp_path / "html"
@@ -29,6 +30,8 @@ def test_the_site_is_built_without_warnings_and_without_a_network(run: Run, tmp_
     side_bar = (html / "index.html").read_text().partition('class="sidebar-tree"')[2].partition('class="main"')[0]
     missing = [page for page in DOCS.rglob("*.md") if 'href="%s"' % page.relative_to(DOCS).with_suffix(".html") not in side_bar]
     assert {page.name for page in missing} == {"index.md"}
+    # The theme paints a second table of contents red.
+    assert 'class="contents' not in (html / "plugins" / "port_verify_module.html").read_text()
     fetched = re.compile(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?:https?:)?//""")
     assert [page for page in html.rglob("*.html") if fetched.search(page.read_text())] == []
 

@@ -54,15 +54,23 @@ def with_side_bar(text: str) -> str:
     """The index with a hidden table of contents for each of its sections: the pages that its list links."""
     sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     for number, section in enumerate(sections):
-        pages = re.findall(r"^- \[[^\]]*\]\(([\w./-]+)\.md\)", section, flags=re.MULTILINE)
+        pages = re.findall(r"^- \[([^\]]*)\]\(([\w./-]+)\.md\)", section, flags=re.MULTILINE)
         if pages:
-            sections[number] = section + toctree(pages, section.splitlines()[0].removeprefix("## "))
+            caption = section.splitlines()[0].removeprefix("## ")
+            sections[number] = section + toctree(["%s <%s>" % page for page in pages], caption)
     return "".join(sections)
 
 
 def toctree(pages: list[str], caption: str = "") -> str:
     options = ":hidden:\n" + (":caption: %s\n" % caption if caption else "")
     return "\n```{toctree}\n%s\n%s\n```\n\n" % (options, "\n".join(pages))
+
+
+def plain(page: str) -> str:
+    """A page of antsibull-docs for this theme: a title that fits the side bar, and no second table of contents."""
+    page = re.sub(r"^\.\. contents::\n(   :.*\n)+", "", page, flags=re.MULTILINE)
+    page = re.sub(r"^Netports\.Core\n=+\n", "All plugins and roles\n=====================\n", page, flags=re.MULTILINE)
+    return re.sub(r"^netports\.core\.(\S+ \w+) -- (.+)\n(\++)\n", r"\1\n\3\n\n\2.\n", page, flags=re.MULTILINE)
 
 
 def plugin_reference(directory: pathlib.Path) -> int:
@@ -73,7 +81,10 @@ def plugin_reference(directory: pathlib.Path) -> int:
     # It runs ansible-doc by name.
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
-    return subprocess.run(command, env=environment, check=False).returncode
+    status = subprocess.run(command, env=environment, check=False).returncode
+    for page in directory.glob("*.rst"):
+        page.write_text(plain(page.read_text()))
+    return status
 
 
 def main(directory: pathlib.Path) -> int:

@@ -31,6 +31,8 @@ myst_heading_anchors = 4
 nitpicky = True
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = "%s %s" % (project, version)
 html_copy_source = html_show_sourcelink = html_show_sphinx = False
 html_theme_options = {"source_repository": GALAXY["repository"]}
