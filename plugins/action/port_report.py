@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
     def _prepare(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         _report_files.paths(params["files"], _FILES)
         groups = _inventory_roles.groups_of(task_vars["ansible_play_batch"], task_vars["groups"])
-        variable = _Variables(task_vars, self._templar.template)
+        variable = _inventory.Variables(task_vars, self._templar.template)
         return {"roles": _inventory_roles.roles_of(groups, variable, lambda directories: _spec_load.load(directories).homes)}
 
     # --- write: the report of all hosts so far -------------------------------------------------------------------------------
@@ -132,24 +132,6 @@ class ActionModule(ActionBase):
         if result["state"] == _report.UNREACHABLE:
             return {"unreachable": True, "msg": result["msg"]}
         return {"failed": result["state"] == _report.FAILED, "msg": result["msg"] or result["state"]}
-
-
-class _Variables:
-    """The variables of hosts: their own, or those that the play has for all of them. Each host is read once."""
-
-    def __init__(self, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
-        self._hostvars = task_vars["hostvars"]
-        self._task_vars = task_vars
-        self._template = template
-        self._here = self._hostvars.raw_get(task_vars["inventory_hostname"])
-        self._raw: tuple[str, Mapping[str, Any]] = ("", {})
-
-    def __call__(self, host: str, name: str) -> Any:
-        if self._raw[0] != host:
-            self._raw = (host, self._hostvars.raw_get(host))
-        if name not in self._raw[1] and name not in self._here and name in self._task_vars:
-            return self._template(self._task_vars[name])
-        return _inventory.value(self._hostvars, host, self._raw[1], name)
 
 
 class _Batches:

@@ -16,7 +16,7 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -82,7 +82,7 @@ def _described(hostvars: Any, name: str) -> Host | Found:
 def value(hostvars: Any, name: str, raw: Mapping[str, Any], key: str) -> Any:
     """A variable of a host, templated only where it has to be: that is most of what reading an inventory costs."""
     found = raw.get(key)
-    if not _is_template(found):
+    if _is_plain(found):
         return found
     try:
         found = hostvars[name][key]
@@ -94,9 +94,38 @@ def value(hostvars: Any, name: str, raw: Mapping[str, Any], key: str) -> Any:
 
 
 def _is_template(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_template(item) for item in value.values())
     if isinstance(value, (list, tuple)):
         return any(_is_template(item) for item in value)
     return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the value is as it stands in the inventory; text in a vault is of a type of its own."""
+    if isinstance(value, Mapping):
+        return all(_is_plain(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (str, bool, int, float)) and not _is_template(value)
+
+
+class Variables:
+    """The variables of hosts: their own, or those that the play has for all of them. Each host is read once."""
+
+    def __init__(self, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
+        self._hostvars = task_vars["hostvars"]
+        self._task_vars = task_vars
+        self._template = template
+        self._here = self._hostvars.raw_get(task_vars["inventory_hostname"])
+        self._raw: tuple[str, Mapping[str, Any]] = ("", {})
+
+    def __call__(self, host: str, name: str) -> Any:
+        if self._raw[0] != host:
+            self._raw = (host, self._hostvars.raw_get(host))
+        if name not in self._raw[1] and name not in self._here and name in self._task_vars:
+            return self._template(self._task_vars[name])
+        return value(self._hostvars, host, self._raw[1], name)
 
 
 @contextlib.contextmanager
