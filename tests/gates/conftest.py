@@ -14,11 +14,13 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+import tarfile
 from typing import Mapping, Optional, Sequence
 
 import pytest
 
-from tests.gates.outer import ROOT, Run
+from tests.gates.outer import GIT, ROOT, Run
 
 TAIL = 80
 
@@ -86,4 +88,30 @@ def collection_copy(tmp_path: pathlib.Path) -> pathlib.Path:
             continue  # deleted in the work tree, not committed yet
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(str(source), str(target / name), follow_symlinks=False)
+    return target
+
+
+@pytest.fixture
+def repository(collection_copy: pathlib.Path, run: Run) -> pathlib.Path:
+    """The collection in a repository of its own, whose one commit is the work tree."""
+    for words in (["init", "-q", "-b", "main"], ["add", "--all"], ["commit", "-q", "-m", "The work tree"]):
+        run(["git", *words], cwd=collection_copy, env=GIT)
+    return collection_copy
+
+
+@pytest.fixture
+def artefact(repository: pathlib.Path, tmp_path: pathlib.Path, run: Run) -> pathlib.Path:
+    """What users install, made of the work tree."""
+    run([sys.executable, repository / "tools" / "build.py", "--output-path", tmp_path / "dist"], cwd=tmp_path)
+    (built,) = (tmp_path / "dist").glob("netports-core-*.tar.gz")
+    return built
+
+
+@pytest.fixture
+def installed(artefact: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """What is in the artefact, in an ansible_collections tree of its own."""
+    target = tmp_path / "installed" / "ansible_collections" / "netports" / "core"
+    target.mkdir(parents=True)
+    with tarfile.open(artefact) as archive:
+        archive.extractall(target)
     return target

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users install: the artefact that `ansible-galaxy collection build` makes of a commit."""
+"""What users install: the artefact that tools/build.py makes of a commit."""
 
 from __future__ import annotations
 
@@ -9,28 +9,51 @@ import json
 import pathlib
 import shutil
 import socket
+import sys
 import tarfile
 
-import pytest
+from tests.gates.outer import GIT, Run
 
-from tests.gates.outer import Run
+RUN_TIME = {"MANIFEST.json", "FILES.json", "meta", "plugins", "roles", "playbooks", "extensions"}
+FOR_PEOPLE = {"README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "COPYING", "LICENSES", "REUSE.toml", "docs"}
+ELSEWHERE = {"changelogs", "changelogs/changelog.yaml", "changelogs/config.yaml", "CHANGELOG.rst", "tests", "tests/config.yml"}
 
-RUN_TIME = {"MANIFEST.json", "FILES.json", "meta", "plugins", "roles", "playbooks"}
-FOR_PEOPLE = {"README.md", "CONTRIBUTING.md", "COPYING", "LICENSES", "REUSE.toml", "changelogs", "docs"}
+# Its clock is a year ahead, and its file system lists directories in another order.
+OTHER_MACHINE = """\
+import os
+import time
 
-
-@pytest.fixture
-def artefact(collection_copy: pathlib.Path, tmp_path: pathlib.Path, run: Run) -> pathlib.Path:
-    run(["ansible-galaxy", "collection", "build", "--output-path", tmp_path], cwd=collection_copy)
-    (built,) = tmp_path.glob("netports-core-*.tar.gz")
-    return built
+here = time.time
+time.time = lambda: here() + 365 * 86400
+listed = os.listdir
+os.listdir = lambda *path: sorted(listed(*path), reverse=True)
+"""
 
 
 def test_contents(artefact: pathlib.Path) -> None:
-    with tarfile.open(str(artefact)) as archive:
-        names = [name for name in archive.getnames() if name != "."]
-    assert {name.split("/")[0] for name in names} <= RUN_TIME | FOR_PEOPLE
+    with tarfile.open(artefact) as archive:
+        names = archive.getnames()
+    strangers = [name for name in names if name.split("/")[0] not in RUN_TIME | FOR_PEOPLE and name not in ELSEWHERE]
+    assert strangers == []
     assert [name for name in names if "__pycache__" in name] == []
+    assert {name.split("/")[1] for name in names if name.startswith("extensions/")} <= {"eda"}
+
+
+def test_the_same_bytes_from_any_path_umask_and_clock(
+    artefact: pathlib.Path, repository: pathlib.Path, tmp_path: pathlib.Path, run: Run
+) -> None:
+    elsewhere = tmp_path / "a longer path" / "with spaces"
+    run(["git", "clone", "-q", repository, elsewhere], env=GIT)
+    (elsewhere / "README.md").write_text("changed, not committed\n")
+    (elsewhere / "roles" / "untracked.yml").write_text("not: committed\n")
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "machine" / "sitecustomize.py").write_text(OTHER_MACHINE)
+    env = {"PYTHONPATH": str(tmp_path / "machine"), "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
+    build = [sys.executable, elsewhere / "tools" / "build.py", "--output-path", tmp_path / "again"]
+    run(["sh", "-c", 'umask 0077; exec "$@"', "sh", *build], cwd=tmp_path, env=env)
+    (again,) = (tmp_path / "again").iterdir()
+    assert again.name == artefact.name
+    assert again.read_bytes() == artefact.read_bytes()
 
 
 def test_installs_and_works_with_the_run_time_directories_alone(artefact: pathlib.Path, tmp_path: pathlib.Path, run: Run) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.gates.outer import Run
 
+DOCS = ["antsibull-docs", "lint-collection-docs", "--plugin-docs"]
+
 
 @pytest.mark.parametrize(
     "command",
@@ -19,7 +21,7 @@ from tests.gates.outer import Run
         pytest.param(["ansible-lint", "--nocolor"], id="ansible-lint"),
         pytest.param(["reuse", "lint", "--lines"], id="reuse"),
         pytest.param(["antsibull-changelog", "lint"], id="changelog"),
-        pytest.param(["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], id="docs"),
+        pytest.param([*DOCS, "--validate-collection-refs=all", "--disallow-unknown-collection-refs", "."], id="docs"),
         pytest.param(["python", "tools/generate.py", "--lint"], id="generated"),
     ],
 )
