@@ -6,18 +6,20 @@
 
 Clients are on the left and what they connect to is on the right, with a line to each group of ports that has the same
 clients. A role that does both is on both sides: lines never turn back, and names never meet lines, however many there are.
+A line behind which edges are broken says how many of how many.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import model
-from ansible_collections.netports.core.plugins.plugin_utils import _report
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_drawing_model
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
+from ansible_collections.netports.core.plugins.plugin_utils._report_drawing_model import Node, Target
 from ansible_collections.netports.core.plugins.plugin_utils._report_markup import escaped
+from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Share
 
 
 class _Sheet(NamedTuple):
@@ -43,137 +45,56 @@ _NODE_FOOT = 12
 _FOOT = 8
 _LINE = 17
 _INDENT = 14
-# Turns of sorting either side by the other, and how far apart boxes are for that, in rows.
-_TURNS = 8
-_ROWS_BETWEEN = 3
 # Widths of a letter, generously: what does not fit is cut, and whole in the title.
 _LETTER = 8.2
 _SMALL_LETTER = 6.2
 _NUMBER_LETTER = 7.3
+# Where on a line its number may be, the best place first.
+_PLACES = (0.5, 0.4, 0.6, 0.3, 0.7)
 
 
-class _Node(NamedTuple):
-    name: str
-    external: bool
-    note: str
-    state: str
+# The four points of a Bezier curve.
+_Curve = tuple[float, float, float, float, float, float, float, float]
 
 
-class _Ports(NamedTuple):
-    """Listeners of one target that have the same clients."""
+class _Anchor(NamedTuple):
+    """Where the line of a client ends, and the edges behind it."""
 
-    listeners: list[str]
-    clients: tuple[str, ...]
-
-
-class _Target(NamedTuple):
-    node: _Node
-    ports: list[_Ports]
+    client: str
+    y: float
+    share: Share
 
 
 def render(report: Report) -> str:
     """Two drawings of the same, for wide and for narrow pages; empty if nobody connects to anything."""
     if not report["connections"]:
         return ""
-    hosts = _hosts(report)
-    external = {connection["from"] for connection in report["connections"] if connection["external"]}
-    targets, names = _untangled([_Target(_node(name, hosts, False), ports) for name, ports in _targets(report).items()])
-    clients = [_node(name, hosts, name in external) for name in names]
+    clients, targets = _report_drawing_model.of_report(report)
     return "".join(_drawing(sheet, clients, targets) for sheet in _SHEETS)
-
-
-def _hosts(report: Report) -> dict[str, list[str]]:
-    """The states of a role on its hosts."""
-    states: dict[str, list[str]] = {}
-    for host in report["hosts"]:
-        for role in host["roles"]:
-            states.setdefault(role["role"], []).append(role["state"])
-    return states
-
-
-def _node(name: str, hosts: Mapping[str, Sequence[str]], external: bool) -> _Node:
-    states = hosts.get(name, ())
-    if external or not states:
-        note = "everybody" if name == model.ANY else "external" if external else "no host"
-        return _Node(name, external, note, "none")
-    failed = sum(state == _report.FAILED for state in states)
-    unknown = sum(state in (_report.SKIPPED, _report.NOT_RUN) for state in states)
-    note = "%d of %d failed" % (failed, len(states)) if failed else "%d of %d not run" % (unknown, len(states))
-    if not failed and not unknown:
-        note = _report.plural(len(states), "host")
-    return _Node(name, False, note, "bad" if failed else "none" if unknown else "good")
-
-
-def _targets(report: Report) -> dict[str, list[_Ports]]:
-    """The listeners of each target, together where they have the same clients, in their order."""
-    clients: dict[str, dict[str, dict[str, None]]] = {}
-    for connection in report["connections"]:
-        listeners = clients.setdefault(connection["to"], {})
-        for listener in connection["listeners"]:
-            listeners.setdefault(listener, {}).setdefault(connection["from"])
-    targets = {}
-    for target, listeners in clients.items():
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for listener, names in listeners.items():
-            groups.setdefault(tuple(sorted(names)), []).append(listener)
-        targets[target] = [_Ports(members, names) for names, members in groups.items()]
-    return targets
-
-
-def _untangled(targets: Sequence[_Target]) -> tuple[list[_Target], list[str]]:
-    """Targets, their ports and their clients in an order in which lines cross little.
-
-    Each side in turn is sorted by the middle of what it is connected with on the other, which soon changes no more.
-    """
-    ordered = list(targets)
-    clients = _clients(ordered)
-    for _turn in range(_TURNS):
-        places = {client: float(number) for number, client in enumerate(clients)}
-        ordered = [
-            target._replace(ports=sorted(target.ports, key=lambda ports: _middle(ports.clients, places))) for target in ordered
-        ]
-        ordered.sort(key=lambda target: _middle([client for ports in target.ports for client in ports.clients], places))
-        clients = _clients(ordered)
-    return ordered, clients
-
-
-def _clients(targets: Iterable[_Target]) -> list[str]:
-    """All clients, by the middle of the listeners that they connect to."""
-    places: dict[str, list[float]] = {}
-    row = 0.0
-    for target in targets:
-        for ports in target.ports:
-            for client in ports.clients:
-                places.setdefault(client, []).append(row + len(ports.listeners) / 2)
-            row += len(ports.listeners)
-        row += _ROWS_BETWEEN
-    return sorted(places, key=lambda client: sum(places[client]) / len(places[client]))
-
-
-def _middle(names: Sequence[str], places: Mapping[str, float]) -> float:
-    return sum(places[name] for name in names) / len(names)
 
 
 # --- one drawing -------------------------------------------------------------------------------------------------------------
 
 
-def _drawing(sheet: _Sheet, clients: Sequence[_Node], targets: Sequence[_Target]) -> str:
+def _drawing(sheet: _Sheet, clients: Sequence[Node], targets: Sequence[Target]) -> str:
     heights = [_head(sheet.client_width, node) + _NODE_FOOT for node in clients]
     least = sum(heights) + _GAP * (len(heights) - 1) + 2 * _MARGIN
     spare = least - _right_side(sheet, targets, 0)[2]
     right, anchors, bottom = _right_side(sheet, targets, max(_MARGIN, spare / 2))
     height = max(least, bottom + _MARGIN)
-    ends = [[y for name, y in anchors if name == node.name] for node in clients]
-    tops = _left_side(ends, heights, height)
+    ends = [[anchor for anchor in anchors if anchor.client == node.name] for node in clients]
+    tops = _left_side([[anchor.y for anchor in anchors] for anchors in ends], heights, height)
     left = [_client(sheet, *client) for client in zip(clients, tops, heights, ends)]
+    labels = _labels(sheet, [(top + tall / 2, anchor) for top, tall, of in zip(tops, heights, ends) for anchor in of])
     title = "Who connects to whom: %s; the list below says the same in words" % _report.plural(len(anchors), "connection")
     start = '<svg class="%s" viewBox="0 0 %d %d" role="img" aria-label="%s">' % (sheet.name, sheet.width, height, escaped(title))
-    return "\n".join([start, *left, *right, "</svg>\n"])
+    return "\n".join([start, *left, *right, *labels, "</svg>\n"])
 
 
-def _right_side(sheet: _Sheet, targets: Sequence[_Target], y: float) -> tuple[list[str], list[tuple[str, float]], float]:
+def _right_side(sheet: _Sheet, targets: Sequence[Target], y: float) -> tuple[list[str], list[_Anchor], float]:
     """The boxes of the targets from `y` on, where lines of which client end, and where the boxes do."""
-    drawn, anchors = [], []
+    drawn: list[str] = []
+    anchors: list[_Anchor] = []
     x = sheet.width - sheet.target_width - _MARGIN
     for target in targets:
         top, parts = y, []
@@ -182,7 +103,7 @@ def _right_side(sheet: _Sheet, targets: Sequence[_Target], y: float) -> tuple[li
             if number:
                 parts.append('<path class="rule" d="M%d %gh%d"/>' % (x + _INDENT, y, sheet.target_width - 2 * _INDENT))
             middle = y + len(ports.listeners) * sheet.row / 2
-            anchors += [(client, middle) for client in ports.clients]
+            anchors += [_Anchor(client, middle, share) for client, share in zip(ports.clients, ports.shares)]
             parts.append('<path class="tip" d="M%d %gl-8 -4.5v9z"/>' % (x, middle))
             for listener in ports.listeners:
                 parts += _port(sheet, listener, x + _INDENT, y)
@@ -208,23 +129,55 @@ def _left_side(ends: Sequence[Sequence[float]], heights: Sequence[float], room: 
     return tops
 
 
-def _client(sheet: _Sheet, node: _Node, top: float, height: float, ends: Sequence[float]) -> str:
-    start, end = sheet.client_width + _MARGIN, sheet.width - sheet.target_width - _MARGIN - 7
-    middle, bend = top + height / 2, (sheet.width - sheet.target_width - sheet.client_width) / 2
+def _client(sheet: _Sheet, node: Node, top: float, height: float, ends: Sequence[_Anchor]) -> str:
+    # What is broken lies upon what is not.
     edges = [
-        '<path class="edge" d="M%d %gC%g %g %g %g %d %g"/>' % (start, middle, start + bend, middle, end - bend, y, end, y)
-        for y in ends
+        '<path class="edge%s" d="M%d %gC%g %g %g %g %d %g"/>'
+        % ((" broken" if anchor.share.broken else ""), *_curve(sheet, top + height / 2, anchor.y))
+        for anchor in sorted(ends, key=lambda anchor: anchor.share.broken > 0)
     ]
     kind = "client external" if node.external else "client"
     return '<g class="%s">%s</g>' % (kind, "".join([*edges, _box(node, _MARGIN, top, sheet.client_width, height)]))
 
 
-def _head(width: float, node: _Node) -> float:
+def _curve(sheet: _Sheet, start: float, end: float) -> _Curve:
+    """The line between two heights."""
+    left, right = sheet.client_width + _MARGIN, sheet.width - sheet.target_width - _MARGIN - 7
+    bend = (sheet.width - sheet.target_width - sheet.client_width) / 2
+    return left, start, left + bend, start, right - bend, end, right, end
+
+
+def _labels(sheet: _Sheet, lines: Iterable[tuple[float, _Anchor]]) -> Iterator[str]:
+    """How many edges are broken, on the lines of which some are, beside each other."""
+    taken: list[tuple[float, float]] = []
+    for start, anchor in lines:
+        if not anchor.share.broken:
+            continue
+        text = "%d/%d" % (anchor.share.broken, anchor.share.all)
+        if len(text) * _NUMBER_LETTER > sheet.width - sheet.target_width - sheet.client_width:
+            text = str(anchor.share.broken)
+        places = [_point(_curve(sheet, start, anchor.y), part) for part in _PLACES]
+        width = len(text) * _NUMBER_LETTER + _GAP / 2
+        free = [place for place in places if all(abs(place[0] - x) > width or abs(place[1] - y) > _LINE for x, y in taken)]
+        x, y = (free or places)[0]
+        taken.append((x, y))
+        title = "%s edges are broken" % anchor.share.text
+        yield '<text class="share" x="%.1f" y="%.1f"><title>%s</title>%s</text>' % (x, y + 4, title, text)
+
+
+def _point(curve: _Curve, part: float) -> tuple[float, float]:
+    """The point of a Bezier curve after that part of its way."""
+    rest = 1 - part
+    weights = (rest**3, 3 * rest**2 * part, 3 * rest * part**2, part**3)
+    return sum(w * x for w, x in zip(weights, curve[::2])), sum(w * y for w, y in zip(weights, curve[1::2]))
+
+
+def _head(width: float, node: Node) -> float:
     """The height of a node's name and note."""
     return 21 + _LINE * len(_lines(node.name, width))
 
 
-def _box(node: _Node, x: float, y: float, width: float, height: float) -> str:
+def _box(node: Node, x: float, y: float, width: float, height: float) -> str:
     parts = ['<rect class="box" x="%g" y="%g" width="%g" height="%g" rx="8"/>' % (x, y, width, height)]
     parts.append('<circle class="dot %s" cx="%g" cy="%g" r="4"/>' % (node.state, x + _INDENT, y + 16.5))
     lines = _lines(node.name, width)

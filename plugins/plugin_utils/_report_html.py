@@ -89,6 +89,10 @@ _PAGE = """\
 def _claim(report: Report) -> str:
     """The whole report in a sentence."""
     said = report["summary"]
+    edges = _report.edges(report)
+    broken = sum(edge["failing"] for edge in edges)
+    if broken:
+        return "%d of %s %s broken" % (broken, _report.plural(len(edges), "edge"), "is" if broken == 1 else "are")
     wrong = said["failed"] + said["unreachable"]
     hosts = _report.plural(said["hosts"], "host")
     if wrong:
@@ -199,12 +203,17 @@ def _connections(report: Report) -> str:
     drawing = _report_drawing.render(report)
     if not drawing:
         return ""
-    rows = ((one["from"], one["to"], ", ".join(one["listeners"])) for one in report["connections"])
-    words = '<details class="legend"><summary>The same in words</summary>%s</details>' % table(("From", "To", "Listeners"), rows)
-    return '<section id="connections"><h2>Who connects to whom</h2><div class="card drawing">\n%s</div>%s</section>' % (
-        drawing,
-        words,
-    )
+    rows = [[one["from"], one["to"], ", ".join(one["listeners"])] for one in report["connections"]]
+    head = ["From", "To", "Listeners"]
+    said = ""
+    if "reach" in report:
+        head.append("Broken edges")
+        for row, share in zip(rows, _report_reach_html.shares(report)):
+            row.append(share)
+        said = '<p class="muted">On a red line some edges are broken: how many, of how many.</p>' * ("edge broken" in drawing)
+    words = '<details class="legend"><summary>The same in words</summary>%s</details>' % table(head, rows)
+    title = '<section id="connections"><h2>Who connects to whom</h2>'
+    return '%s<div class="card drawing">\n%s%s</div>%s</section>' % (title, drawing, said, words)
 
 
 # --- what is no failure ------------------------------------------------------------------------------------------------------

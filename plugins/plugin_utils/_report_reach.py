@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import ANY
 from ansible_collections.netports.core.plugins.module_utils._probing import model
 from ansible_collections.netports.core.plugins.plugin_utils import _reach, _report
 from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, ReachResult
@@ -146,8 +147,7 @@ def blocks(report: Report) -> list[Block]:
     alike: dict[tuple[str, str, str, str], list[EdgeResult]] = {}
     for edge in _report.edges(report):
         if edge["failing"]:
-            listener = "%s %s/%s" % (edge["listener"], edge["protocol"], edge["port"])
-            alike.setdefault((edge["cause"], look(edge), edge["role"], listener), []).append(edge)
+            alike.setdefault((edge["cause"], look(edge), edge["role"], _listener(edge)), []).append(edge)
     found = [block for key, edges in alike.items() for block in _blocks(key, edges)]
     causes = list(CAUSES)
     return sorted(found, key=lambda block: (causes.index(block.cause), -block.edges, _report.natural(block.sources[0])))
@@ -180,6 +180,57 @@ def _rectangles(pairs: Iterable[tuple[str, str]]) -> list[tuple[list[str], list[
         whole = others | {one} if one in everybody else others
         groups.setdefault(frozenset(whole if whole == everybody else others), []).append(one)
     return [(sorted(ones, key=_report.natural), sorted(others, key=_report.natural)) for others, ones in groups.items()]
+
+
+# --- connections -------------------------------------------------------------------------------------------------------------
+
+
+class Share(NamedTuple):
+    """How many edges are broken, of how many."""
+
+    broken: int = 0
+    all: int = 0
+
+    @property
+    def text(self) -> str:
+        return "%d of %d" % (self.broken, self.all) if self.all else ""
+
+
+def together(parts: Iterable[Share]) -> Share:
+    members = list(parts)
+    return Share(sum(one.broken for one in members), sum(one.all for one in members))
+
+
+def shares(report: Report) -> dict[tuple[str, str, str], Share]:
+    """The edges behind each connection, by who connects, the role it connects to, and the listener: `dp-server tcp/5678`."""
+    members = _members(report)
+    clients: dict[tuple[str, str], list[str]] = {}
+    for connection in report["connections"]:
+        for listener in connection["listeners"]:
+            clients.setdefault((connection["to"], listener), []).append(connection["from"])
+    broken: Counter[tuple[str, str, str]] = Counter()
+    asked: Counter[tuple[str, str, str]] = Counter()
+    for edge in _report.edges(report):
+        listener = _listener(edge)
+        for client in clients.get((edge["role"], listener), ()) if edge["expect"] == _reach.OPEN else ():
+            if edge["from"] in members.get(client.replace("-", "_"), ()):
+                key = client, edge["role"], listener
+                asked[key] += 1
+                broken[key] += edge["failing"]
+    return {key: Share(broken[key], count) for key, count in asked.items()}
+
+
+def _members(report: Report) -> dict[str, set[str]]:
+    """Hosts by role and group, and everybody. Many keep hyphens out of the names of groups."""
+    members: dict[str, set[str]] = {ANY: {host["host"] for host in report["hosts"]}}
+    for host in report["hosts"]:
+        for name in [*host["groups"], *(role["role"] for role in host["roles"])]:
+            members.setdefault(name.replace("-", "_"), set()).add(host["host"])
+    return members
+
+
+def _listener(edge: EdgeResult) -> str:
+    return "%s %s/%s" % (edge["listener"], edge["protocol"], edge["port"])
 
 
 # --- coverage ----------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ansible_collections.netports.core.plugins.plugin_utils._report_markup impor
     table,
     who,
 )
-from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Block
+from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Block, Share
 from ansible_collections.netports.core.plugins.plugin_utils._report_reach_matrix import style_class
 
 # What is more is in the JSON: a page of a thousand hosts has to open.
@@ -87,6 +87,15 @@ def _coverage(report: Report) -> str:
     left = "%d of %d pairs of sites without a probe" % (missed, len(rows)) if missed else "All %d pairs of sites" % len(rows)
     words = table(("From site", "To site", "Pairs of hosts", "Probed"), rows)
     return '<div class="coverage">%s<details><summary>%s</summary>%s</details></div>' % (text, left, words)
+
+
+def shares(report: Report) -> list[str]:
+    """How many edges are broken behind each connection; empty where none was asked."""
+    found = _report_reach.shares(report)
+    return [
+        _report_reach.together(found.get((one["from"], one["to"], listener), Share()) for listener in one["listeners"]).text
+        for one in report["connections"]
+    ]
 
 
 # --- what is no failure ------------------------------------------------------------------------------------------------------
