@@ -65,7 +65,7 @@ from ansible_collections.netports.core.plugins.plugin_utils import _export_black
 def to_blackbox_targets(listeners: Any, hosts: Sequence[str], labels: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """The content of a file for file_sd."""
     with _filter.problems_of("to_blackbox_targets"):
-        return _export_blackbox.render(listeners, hosts, {} if labels is None else labels)
+        return _export_blackbox.render(listeners, hosts, labels)
 
 
 class FilterModule:

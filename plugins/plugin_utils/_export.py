@@ -20,6 +20,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.intervals 
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 
 FAMILIES = (IPV4, IPV6)
+# Labels that metrics and targets have of themselves.
+OWN_LABELS = ("listener", "protocol", "port", "verdict")
+_LABEL = r"(?!__)[A-Za-z_][A-Za-z0-9_]*"
 
 
 class Opening(NamedTuple):
@@ -97,3 +100,14 @@ def checked(text: Any, option: str, pattern: str, what: str) -> str:
     if not isinstance(text, str) or not re.fullmatch(pattern, text):
         raise Problem(option, "%r is not %s" % (text, what))
     return text
+
+
+def labels(values: Any) -> dict[str, str]:
+    """Labels of Prometheus from the option `labels`. Raises Problem."""
+    if values is not None and not isinstance(values, Mapping):
+        raise Problem("labels", "%r is not a mapping of labels to values" % (values,))
+    named = {checked(name, "labels", _LABEL, "a name of a label"): str(value) for name, value in (values or {}).items()}
+    taken = [name for name in named if name in OWN_LABELS]
+    if taken:
+        raise Problem("labels", "%s is a label that says what is watched; take another name" % taken[0])
+    return named

@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.netports.core.plugins.module_utils._address import is_loopback
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _export
-
-_LABEL = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def render(listeners: Any, hosts: Any, labels: Any) -> list[dict[str, Any]]:
@@ -24,9 +21,7 @@ def render(listeners: Any, hosts: Any, labels: Any) -> list[dict[str, Any]]:
     hosts = [hosts] if isinstance(hosts, str) else hosts
     if not isinstance(hosts, (list, tuple)) or not hosts or not all(isinstance(host, str) and host for host in hosts):
         raise Problem("hosts", "%r is not a list of names or addresses" % (hosts,))
-    if not isinstance(labels, Mapping):
-        raise Problem("labels", "%r is not a mapping of labels to values" % (labels,))
-    common = {_export.checked(name, "labels", _LABEL, "a name of a label"): str(value) for name, value in labels.items()}
+    common = _export.labels(labels)
     return [
         {"targets": ["%s:%s" % (_host(host), one.port_text) for host in hosts], "labels": {**common, "listener": one.name}}
         for one in _export.parse(listeners)

@@ -65,6 +65,7 @@ def _addresses(listener: Listener, patterns: Mapping[str, tuple[str, ...]]) -> l
 def _bound(address: str) -> str:
     """The address or a wildcard that covers it."""
     address = _address.plain(address)
+    covering: tuple[str, ...]
     if _address.family_of(address) == IPV4:
         covering = (address, "[::ffff:%s]" % address, "0.0.0.0", "*")  # noqa: S104 - compared, not bound
     else:
