@@ -18,7 +18,7 @@ from tests.unit.plugins.plugin_utils import report_samples as samples
 ALLOWED = {
     "testsuites": ({"name", "tests", "failures", "errors"}, {"testsuite"}),
     "testsuite": ({"name", "tests", "failures", "errors", "skipped", "timestamp", "hostname"}, {"testcase"}),
-    "testcase": ({"name", "classname"}, {"failure", "error", "skipped"}),
+    "testcase": ({"name", "classname", "time"}, {"failure", "error", "skipped"}),
     "failure": ({"type", "message"}, set()),
     "error": ({"type", "message"}, set()),
     "skipped": ({"type", "message"}, set()),
