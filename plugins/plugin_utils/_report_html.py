@@ -24,11 +24,11 @@ from ansible_collections.netports.core.plugins.plugin_utils._report_failures imp
 from ansible_collections.netports.core.plugins.plugin_utils._report_markup import (
     OPTIONAL,
     SIGNS,
-    bar,
     escaped,
     fault,
     faults,
     legend,
+    line_of_shares,
     look,
     note,
     sentence,
@@ -142,7 +142,7 @@ def _totals(title: str, counts: Iterable[tuple[int, str, str]]) -> str:
     if not present:
         return ""
     items = "".join("<li>%s<b>%d</b> %s</li>" % (sign(kind), count, word) for count, kind, word in present)
-    return '<div><h2>%s</h2>%s<ul class="chips">%s</ul></div>' % (title, bar(present), items)
+    return '<div><h2>%s</h2>%s<ul class="chips">%s</ul></div>' % (title, line_of_shares(present), items)
 
 
 # --- failures ----------------------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def switch(label: str, tables: str) -> str:
     return '<input type="checkbox" class="only" id="failing"><label class="filter" for="failing">%s</label>' % label
 
 
-def bar(counts: Sequence[tuple[int, str, str]]) -> str:
+def line_of_shares(counts: Sequence[tuple[int, str, str]]) -> str:
     """Shares as one line; what there is little of stays visible."""
     total = sum(count for count, _kind, _word in counts)
     widths = [max(12.0, 1000 * count / total) for count, _kind, _word in counts]
