@@ -212,7 +212,7 @@ def shares(report: Report) -> dict[tuple[str, str, str], Share]:
     asked: Counter[tuple[str, str, str]] = Counter()
     for edge in _report.edges(report):
         listener = _listener(edge)
-        for client in clients.get((edge["role"], listener), ()) if edge["expect"] == _reach.OPEN else ():
+        for client in clients.get((edge["role"], listener), ()):
             if edge["from"] in members.get(client.replace("-", "_"), ()):
                 key = client, edge["role"], listener
                 asked[key] += 1

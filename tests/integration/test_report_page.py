@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.netports.core.plugins.plugin_utils import _report_html
 from tests.conftest import IN_CI
 from tests.lab import browser
+from tests.unit.plugins.plugin_utils import reach_samples
 from tests.unit.plugins.plugin_utils import report_samples as samples
 
 pytestmark = [pytest.mark.anywhere, pytest.mark.slow]
@@ -22,6 +23,10 @@ REPORTS = {
     "large": samples.large,
     "healthy": samples.healthy,
     "empty": samples.report,
+    "reach": reach_samples.small,
+    "reach-everything": reach_samples.everything,
+    "reach-hostile": reach_samples.hostile,
+    "mesh": reach_samples.mesh,
 }
 
 # Elements whose text is not as far from its ground as WCAG AA asks (large text would need less). What is transparent shows the
@@ -88,7 +93,7 @@ def test_it_opens_without_a_complaint_loads_nothing_and_does_not_scroll_sideways
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("name", ["small", "everything"])
+@pytest.mark.parametrize("name", ["small", "everything", "reach", "reach-everything"])
 def test_all_text_can_be_read(page, files, name, size, dark):
     page.open(files[name], *size, dark=dark)
     page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -132,6 +137,34 @@ def test_the_head_and_the_hosts_stay_while_the_matrix_scrolls(page, files, size)
     )
 
 
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_matrix_of_a_hundred_hosts_has_a_cell_and_a_sign_for_each_pair_under_a_head_that_stays(page, files, size):
+    page.open(files["mesh"], *size)
+    signs = page.run(
+        "[...document.querySelectorAll('.reach td[title]')].map(cell => getComputedStyle(cell, '::before').content.slice(0, 3))"
+    )
+    assert {sign: signs.count(sign) for sign in set(signs)} == {'"✓"': 9078, '"F"': 625, '"×"': 98, '"R"': 99}
+    place = """
+      (() => {
+        const area = document.querySelector('.scroll'), table = document.querySelector('.reach');
+        area.scrollTo(400, 600);
+        const frame = area.getBoundingClientRect(), head = table.tHead.getBoundingClientRect();
+        const host = table.tBodies[2].rows[1].cells[0].getBoundingClientRect();
+        return [head.top - frame.top - area.clientTop, host.left - frame.left - area.clientLeft].map(Math.round);
+      })()
+    """
+    assert page.run(place) == [0, 0]
+    assert page.run("document.querySelector('.reach').tHead.offsetHeight < document.querySelector('.scroll').clientHeight / 2")
+
+
+def test_hosts_that_get_through_can_be_hidden(page, files):
+    page.open(files["mesh"], *DESK)
+    visible = "[...document.querySelectorAll('.reach tbody tr:not(.site)')].filter(row => row.checkVisibility()).length"
+    assert page.run(visible) == 100
+    page.run("document.querySelector('label[for=failing]').click()")
+    assert page.run(visible) == 99
+
+
 def test_hosts_that_are_well_can_be_hidden_without_any_script(page, files):
     page.open(files["large"], *PHONE)
     visible = "[...document.querySelectorAll('.matrix tbody tr')].filter(row => row.checkVisibility()).length"
@@ -143,19 +176,28 @@ def test_hosts_that_are_well_can_be_hidden_without_any_script(page, files):
 
 
 @pytest.mark.parametrize("size, shown", [(PHONE, "narrow"), (DESK, "wide")], ids=["phone", "desk"])
-@pytest.mark.parametrize("name", ["small", "hostile"])
+@pytest.mark.parametrize("name", ["small", "hostile", "reach", "reach-hostile"])
 def test_the_drawing_is_there_and_nothing_in_it_leaves_its_box(page, files, name, size, shown):
     page.open(files[name], *size)
     assert page.run(
         "[...document.querySelectorAll('.drawing svg')].filter(s => s.checkVisibility()).map(s => s.classList[0])"
     ) == [shown]
     outside = """
-      [...document.querySelectorAll('.drawing svg.%s text')].filter(text => {
+      [...document.querySelectorAll('.drawing svg.%s text:not(.share)')].filter(text => {
         const box = text.parentElement.querySelector('rect.box').getBBox(), it = text.getBBox();
         return it.x < box.x || it.x + it.width > box.x + box.width || it.y + it.height > box.y + box.height;
       }).map(text => text.textContent)
     """
     assert page.run(outside % shown) == []
+    # How many edges are broken is said beside the boxes.
+    covered = """
+      [...document.querySelectorAll('.drawing svg.%s .share')].filter(text => {
+        const it = text.getBBox(), boxes = [...text.closest('svg').querySelectorAll('rect.box')].map(box => box.getBBox());
+        return boxes.some(box => it.x < box.x + box.width && box.x < it.x + it.width
+          && it.y < box.y + box.height && box.y < it.y + it.height);
+      }).map(text => text.textContent)
+    """
+    assert page.run(covered % shown) == []
     # It is drawn as large as it was measured, or larger: small letters are no letters.
     assert page.run("document.querySelector('.drawing svg.%s').getBoundingClientRect().width" % shown) >= 320
 
@@ -167,6 +209,14 @@ def test_on_paper_all_is_light_and_unfolded_and_nothing_is_cut_off(page, files):
     assert page.run("document.querySelector('#failing').checkVisibility()") is False
     # Unfolded, as far as a browser can tell: what is within takes room.
     assert page.run("[...document.querySelectorAll('.notes details .fault')].every(one => one.offsetHeight > 0)")
+
+
+def test_the_matrix_of_who_reaches_whom_is_whole_on_paper(page, files):
+    page.open(files["mesh"], 1000, 700, dark=True, media="print")
+    assert page.run("getComputedStyle(document.querySelector('.scroll')).overflow") == "visible"
+    # A4 across, less its margins, is 1030 pixels wide; browsers shrink what is a little wider.
+    assert page.run("document.querySelector('.reach').offsetWidth") < 2060
+    assert page.run("[...document.querySelectorAll('.coverage details td')].every(one => one.offsetHeight > 0)")
 
 
 def test_words_for_those_who_do_not_see(page, files):
