@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
-Task = Dict[str, Any]
+from tools import reach_tasks
+from tools.reach_tasks import ONCE, REPORT_FILES, UNTIL_THE_END, Task
 
 ROLE = "netports_role"
 REACHED = "(%(earlier)s | default({})).results | default([]) | selectattr('unreachable', 'defined') | length == 0"
-# The host that it falls to may have variables of its connection that cannot be resolved.
-ONCE = {"run_once": True, "delegate_to": "localhost"}
 
 
 class Playbook(NamedTuple):
@@ -49,6 +48,17 @@ PLAYBOOKS = (
 )
 
 
+REACH = Playbook(
+    "reach",
+    "Prove who reaches whom",
+    (
+        "Every host asks the hosts to which the port spec says it connects, by the roles that the groups are named after.",
+        "Changes nothing; with before_install=true it holds the ports of what is not installed yet as long as it runs.",
+    ),
+    (),
+)
+
+
 class Options(NamedTuple):
     """The options of both modules and the role variables that they are taken from, and the defaults of those."""
 
@@ -80,8 +90,14 @@ class Options(NamedTuple):
 def files(options: Options, text: Callable[[Any], str], head: str) -> Iterator[Tuple[str, str]]:
     """Names and contents. `text` writes YAML, `head` begins every file."""
     for playbook in PLAYBOOKS:
-        lines = ["# %s\n" % line if line else "#\n" for line in (*playbook.purpose, *_usage(playbook))]
-        yield "playbooks/%s.yml" % playbook.name, head + "".join(lines) + "\n" + _play(playbook, options, text)
+        tasks = [_prepare(playbook), *(_of_roles(module, playbook, options) for module in playbook.modules), *_end(playbook)]
+        yield _file(playbook, tasks, text, head)
+    yield _file(REACH, reach_tasks.tasks(), text, head)
+
+
+def _file(playbook: Playbook, tasks: Sequence[Task], text: Callable[[Any], str], head: str) -> Tuple[str, str]:
+    lines = ["# %s\n" % line if line else "#\n" for line in (*playbook.purpose, *_usage(playbook))]
+    return "playbooks/%s.yml" % playbook.name, head + "".join(lines) + "\n" + _play(playbook, tasks, text)
 
 
 def _usage(playbook: Playbook) -> List[str]:
@@ -89,7 +105,7 @@ def _usage(playbook: Playbook) -> List[str]:
     return ["", run, run + " -e netports_report=report.html", "", "docs/playbooks.md has the variables."]
 
 
-def _play(playbook: Playbook, options: Options, text: Callable[[Any], str]) -> str:
+def _play(playbook: Playbook, tasks: Sequence[Task], text: Callable[[Any], str]) -> str:
     play = {
         "name": playbook.title,
         "hosts": "{{ netports_hosts | default('all') }}",
@@ -98,7 +114,6 @@ def _play(playbook: Playbook, options: Options, text: Callable[[Any], str]) -> s
         "serial": "{{ netports_serial | default('100%') }}",
         "max_fail_percentage": "{{ netports_max_fail_percentage | default(100) }}",
     }
-    tasks = [_prepare(playbook), *(_of_roles(module, playbook, options) for module in playbook.modules), *_end(playbook)]
     body = "\n".join(text([task]) for task in tasks)
     return text([{**play, "tasks": None}]).replace("tasks: null\n", "tasks:\n") + "".join(
         "    " + line if line.strip() else line for line in body.splitlines(keepends=True)
@@ -116,7 +131,7 @@ def _prepare(playbook: Playbook) -> Task:
         "netports.core.port_report": {
             "step": "prepare",
             "playbook": playbook.name,
-            "files": "{{ netports_report | default([], true) }}",
+            "files": REPORT_FILES,
         },
         "register": registered(playbook, "plan"),
         **ONCE,
@@ -136,11 +151,7 @@ def _of_roles(module: str, playbook: Playbook, options: Options) -> Task:
         "loop": "{{ %s.roles[inventory_hostname] }}" % registered(playbook, "plan"),
         "loop_control": {"loop_var": ROLE, "label": "{{ %s.name }}" % ROLE},
         "register": registered(playbook, registers[module]),
-        # What failed is told by the report, and fails the host at the end, so that its other roles and the report go on.
-        "failed_when": False,
-        "ignore_errors": True,
-        "ignore_unreachable": True,
-        "any_errors_fatal": False,
+        **UNTIL_THE_END,
         "tags": [module],
     }
 
@@ -182,7 +193,7 @@ def _end(playbook: Playbook) -> List[Task]:
     return [
         {
             "name": "Report",
-            "netports.core.port_report": {"step": "write", **results, "files": "{{ netports_report | default([], true) }}"},
+            "netports.core.port_report": {"step": "write", **results, "files": REPORT_FILES},
             **ONCE,
             "tags": ["always"],
         },

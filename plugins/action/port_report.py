@@ -21,6 +21,7 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Pro
 from ansible_collections.netports.core.plugins.plugin_utils import (
     _inventory,
     _inventory_roles,
+    _reach_files,
     _report,
     _report_collect,
     _report_files,
@@ -28,6 +29,7 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
 )
 from ansible_collections.netports.core.plugins.plugin_utils._action import validated
 from ansible_collections.netports.core.plugins.plugin_utils._inventory_roles import HostRole
+from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
 from ansible_collections.netports.core.plugins.plugin_utils._report import HostResult, Report
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec, SpecError
 
@@ -41,6 +43,7 @@ _ARGUMENTS = {
     "plan": {"type": "str", "default": "netports_plan"},
     "allowed": {"type": "str", "default": "netports_allowed"},
     "verified": {"type": "str", "default": "netports_verified"},
+    "reached": {"type": "str", "default": "netports_reach_judged"},
 }
 # As the playbooks have it.
 _FILES = "files (netports_report)"
@@ -76,19 +79,10 @@ class ActionModule(ActionBase):
 
     def _write(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         files = _report_files.paths(params["files"], _FILES)
-        groups = task_vars["groups"]
-        batch = [_report_collect.host_result(run) for run in self._runs(params, task_vars)]
-        known = {host["host"]: host for host in [*_Batches(self._task._uuid).with_batch(batch), *batch]}
-        everybody = task_vars["ansible_play_hosts_all"]
-        groups_of = _inventory_roles.groups_of([host for host in everybody if host not in known], groups)
-        hosts = [known[host] if host in known else _report_collect.not_run(host, groups_of[host]) for host in everybody]
-        spec = _whole_spec(_planned(params, task_vars))
-        connections = _report_collect.connections(known.values(), groups, spec.including)
-        generated = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = _report.build(params["playbook"], generated, hosts, connections)
+        report, batch = self._reached(params, task_vars) if params["playbook"] == "reach" else self._opened(params, task_vars)
         # A run may end here when hosts failed; where it goes on, its hosts so far have been shown.
-        last = len(known) == len(hosts) or any(host["state"] in (_report.FAILED, _report.UNREACHABLE) for host in batch)
-        lines = _show(report if last else _report.build(params["playbook"], generated, batch, []))
+        whole = report["summary"]["not_run"] == 0 or not _report.passed(batch)
+        lines = _show(report if whole else batch)
         for path in files:
             _report_files.write(report, path)
         return {
@@ -97,6 +91,34 @@ class ActionModule(ActionBase):
             "lines": lines,
             "files": [str(path) for path in files],
         }
+
+    def _opened(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> tuple[Report, Report]:
+        """The report of what was opened and verified on all hosts so far, and that of this batch alone."""
+        groups = task_vars["groups"]
+        batch = [_report_collect.host_result(run) for run in self._runs(params, task_vars)]
+        known = {host["host"]: host for host in [*_Batches(self._task._uuid).with_batch(batch), *batch]}
+        everybody = task_vars["ansible_play_hosts_all"]
+        groups_of = _inventory_roles.groups_of([host for host in everybody if host not in known], groups)
+        hosts = [known[host] if host in known else _report_collect.not_run(host, groups_of[host]) for host in everybody]
+        spec = _whole_spec(_planned(params, task_vars))
+        connections = _report_collect.connections(known.values(), groups, spec.including)
+        generated = _now()
+        return (
+            _report.build(params["playbook"], generated, hosts, connections),
+            _report.build(params["playbook"], generated, batch, []),
+        )
+
+    def _reached(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> tuple[Report, Report]:
+        """The same of who reaches whom, as port_reach has left it."""
+        left = Files(_judged(params, task_vars)["run"]).read(_reach_files.REPORT)
+        batch = set(task_vars["ansible_play_batch"])
+        hosts = [host for host in left["hosts"] if host["host"] in batch]
+        mine = {**left["reach"], "edges": [edge for edge in left["reach"]["edges"] if edge["from"] in batch]}
+        generated = _now()
+        return (
+            _report.build("reach", generated, left["hosts"], left["connections"], left["reach"]),
+            _report.build("reach", generated, hosts, [], mine),
+        )
 
     def _runs(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Iterable[_report_collect.Run]:
         plan, alive = _planned(params, task_vars), set(task_vars["ansible_play_batch"])
@@ -127,11 +149,10 @@ class ActionModule(ActionBase):
 
     def _conclude(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         host = task_vars["inventory_hostname"]
+        if params["playbook"] == "reach":
+            return _concluded(_judged(params, task_vars)["wrong"].get(host))
         roles = _planned(params, task_vars).get(host, ())
-        result = _report_collect.host_result(self._run_of(host, (), roles, params, task_vars))
-        if result["state"] == _report.UNREACHABLE:
-            return {"unreachable": True, "msg": result["msg"]}
-        return {"failed": result["state"] == _report.FAILED, "msg": result["msg"] or result["state"]}
+        return _concluded(_report_collect.host_result(self._run_of(host, (), roles, params, task_vars)))
 
 
 class _Batches:
@@ -155,6 +176,27 @@ def _planned(params: Mapping[str, Any], variables: Mapping[str, Any]) -> Plan:
         raise Problem("plan", "%s is not what a task with step: prepare registered" % params["plan"])
     roles: Plan = plan["roles"]
     return roles
+
+
+def _judged(params: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the step `judge` of port_reach has returned. Raises Problem."""
+    judged = variables.get(params["reached"])
+    if not isinstance(judged, Mapping) or "wrong" not in judged:
+        raise Problem("reached", "%s is not what a task of port_reach with step: judge registered" % params["reached"])
+    return judged
+
+
+def _concluded(result: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The end of a host by its `state` and `msg`; None where nothing is wrong."""
+    if result is None:
+        return {"msg": _report.OK}
+    if result["state"] == _report.UNREACHABLE:
+        return {"unreachable": True, "msg": result["msg"]}
+    return {"failed": result["state"] == _report.FAILED, "msg": result["msg"] or result["state"]}
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _whole_spec(plan: Plan) -> Spec:

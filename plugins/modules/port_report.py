@@ -14,7 +14,7 @@ author:
 description:
   - Makes one report of what M(netports.core.port_allow) and M(netports.core.port_verify) found on the hosts of a play, as text in
     the run and as files.
-  - The playbooks C(netports.core.site), C(netports.core.verify) and C(netports.core.preflight) end with it.
+  - The playbooks C(netports.core.site), C(netports.core.verify), C(netports.core.preflight) and C(netports.core.reach) end with it.
   - It works on the controller alone, in three steps, which are tasks of one play with the strategy C(linear).
   - No host is touched, and none needs Python for it.
 extends_documentation_fragment:
@@ -44,7 +44,8 @@ options:
     required: true
   playbook:
     description:
-      - What the play was about, for the title. V(preflight) says that the firewall was asked in check mode.
+      - What the play was about, for the title. V(preflight) says that the firewall was asked in check mode, V(reach) that
+        it is of M(netports.core.port_reach), which O(step=prepare) is not needed for.
     type: str
     choices: [site, verify, preflight, reach]
     default: site
@@ -71,12 +72,17 @@ options:
     description: As O(allowed), for M(netports.core.port_verify).
     type: str
     default: netports_verified
+  reached:
+    description: With O(playbook=reach) the variable that a task of M(netports.core.port_reach) with C(step=judge) has registered.
+    type: str
+    default: netports_reach_judged
 notes:
   - C(netports_spec_dirs) is a variable of hosts with directories of spec files for all roles, C(<role>_spec_dirs) one for a role.
     Relative ones start at the directory in which Ansible was started.
 seealso:
   - module: netports.core.port_allow
   - module: netports.core.port_verify
+  - module: netports.core.port_reach
   - name: The playbooks
     description: What they do and the variables that they have.
     link: https://github.com/netports/netports.core/blob/main/docs/playbooks.md
@@ -161,6 +167,7 @@ def main() -> None:
         "plan": {"type": "str", "default": "netports_plan"},
         "allowed": {"type": "str", "default": "netports_allowed"},
         "verified": {"type": "str", "default": "netports_verified"},
+        "reached": {"type": "str", "default": "netports_reach_judged"},
     }
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     module.fail_json(msg="works on the controller; call the module by its name, so that its action plugin runs")

@@ -107,8 +107,7 @@ class SpecAction(ActionBase):
         _check_one_source(given)
         if "listeners" in given:
             return {**arguments, "listeners": _as_list(given["listeners"])}, []
-        _refuse_number(given.get("version"))
-        resolution = self._resolved(validated(given, _ROLE_ARGUMENTS), self.asks_host(arguments))
+        resolution = self.resolved(checked_role(given), self.asks_host(arguments))
         arguments.update(
             role=resolution.role,
             version=resolution.version,
@@ -131,7 +130,8 @@ class SpecAction(ActionBase):
 
         return _host_config.read(product_config, functools.partial(_host_config.execute, self))
 
-    def _resolved(self, params: dict[str, Any], ask_host: bool) -> Resolution:
+    def resolved(self, params: dict[str, Any], ask_host: bool) -> Resolution:
+        """The listeners of a role by its options, which `checked_role` has seen. Raises Problem."""
         from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model
 
         self._directories = [self._loader.path_dwim(directory) for directory in params["spec_dirs"] or ()]
@@ -150,6 +150,12 @@ class SpecAction(ActionBase):
             return _spec_load.load(self._directories)
         except _spec_model.SpecError as error:
             raise Problem("", str(error)) from None
+
+
+def checked_role(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a role, all of them, as the resolution wants them. Raises Problem."""
+    _refuse_number(given.get("version"))
+    return validated(given, _ROLE_ARGUMENTS)
 
 
 def _check_one_source(given: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ that it `passed`, because a task with `failed_when: false` says `failed: false` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict, _wording
@@ -139,21 +139,21 @@ def _allow(result: Result, check_mode: bool) -> AllowResult:
         "backend": str(result.get("backend") or ""),
         "enforcing": result.get("enforcing"),
         "failed": not passed,
-        "msg": _message(result) if not passed else ABSENT if result.get("state") == "absent" else "",
+        "msg": message(result) if not passed else ABSENT if result.get("state") == "absent" else "",
     }
 
 
 def _verify(result: Result) -> VerifyResult:
     return {
         "failed": not _passed(result),
-        "msg": _message(result),
+        "msg": message(result),
         "summary": {verdict: int(count) for verdict, count in (result.get("summary") or {}).items()},
         "listeners": [_listener(finding) for finding in result.get("listeners") or ()],
         "unexpected": [_stranger(sock) for sock in result.get("unexpected") or ()],
     }
 
 
-def _message(result: Result) -> str:
+def message(result: Result) -> str:
     """What a result says, without the excerpt of the playbook; for a module that died, what it printed last."""
     text = str(result.get("msg") or "").partition("\n\nThe error appears to be in ")[0]
     printed = str(result.get("module_stderr") or result.get("module_stdout") or "").strip().splitlines()
@@ -197,15 +197,28 @@ def connections(
     `kinds` are the roles that a word of clients stands for, as in `_topology.restrict`. A client that no group of the inventory
     stands for is outside of it.
     """
-    listeners: dict[tuple[str, str], dict[str, None]] = {}
+    return connections_of(_of_listeners(hosts), groups, kinds)
+
+
+def _of_listeners(hosts: Iterable[HostResult]) -> Iterator[tuple[str, str, Sequence[str]]]:
     for host in hosts:
         for role in host["roles"]:
             for listener in role["verify"]["listeners"] if role["verify"] else ():
-                for client in listener["clients"]:
-                    text = "%s %s" % (listener["name"], _report.port_label(listener))
-                    listeners.setdefault((client, role["role"]), {})[text] = None
+                yield role["role"], "%s %s" % (listener["name"], _report.port_label(listener)), listener["clients"]
+
+
+def connections_of(
+    listeners: Iterable[tuple[str, str, Sequence[str]]],
+    groups: Mapping[str, Collection[str]],
+    kinds: Callable[[str], Collection[str]],
+) -> list[Connection]:
+    """The same, by roles with their listeners as text and their clients."""
+    texts_of: dict[tuple[str, str], dict[str, None]] = {}
+    for role_name, text, clients in listeners:
+        for client in clients:
+            texts_of.setdefault((client, role_name), {})[text] = None
     found: dict[tuple[str, str], Connection] = {}
-    for (client, role_name), texts in listeners.items():
+    for (client, role_name), texts in texts_of.items():
         inside = [kind for kind in kinds(client) if groups.get(kind)]
         for name in inside or [client]:
             one = found.setdefault((name, role_name), {"from": name, "to": role_name, "listeners": [], "external": not inside})

@@ -1,0 +1,137 @@
+# Copyright: netports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Controller side of port_reach, which has no other: who reaches whom, in the steps of the playbook `reach`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+from ansible_collections.netports.core.plugins.plugin_utils import (
+    _reach_collect,
+    _reach_files,
+    _reach_inventory,
+    _reach_plan,
+    _reach_steps,
+    _report_collect,
+)
+from ansible_collections.netports.core.plugins.plugin_utils._action import SpecAction, checked_role, validated
+from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
+from ansible_collections.netports.core.plugins.plugin_utils._spec_model import SpecError
+
+_STEPS = ("prepare", "read", "plan", "hold", "probe", "release", "judge", "ask")
+_ARGUMENTS = {
+    "step": {"type": "str", "choices": list(_STEPS), "required": True},
+    "run": {"type": "str"},
+    "before_install": {"type": "bool", "default": False},
+    "strict": {"type": "bool", "default": False},
+    "sample": {"type": "raw", "default": 0},
+    "timeout": {"type": "float", "default": 3.0},
+    "files": {"type": "list", "elements": "str", "default": []},
+    "host": {"type": "str"},
+    "held": {"type": "str", "default": "netports_reach_held"},
+    "probed": {"type": "str", "default": "netports_reach_probed"},
+}
+_NOTHING_TO_DO = {"skipped": True, "skip_reason": "nothing to do on this host", "passed": True}
+
+
+class ActionModule(SpecAction):
+    """One step. What is done on hosts are runs of port_listen, port_probe and port_verify."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        ActionBase.run(self, tmp, task_vars)
+        try:
+            params = validated(dict(self._task.args), _ARGUMENTS)
+            return {"changed": False, **self._step(params, task_vars or {})}
+        except (Problem, SpecError, ValueError) as error:
+            raise AnsibleActionFail(str(error)) from None
+
+    def _step(self, params: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        step, run = params["step"], params["run"]
+        if step == "prepare":
+            return _reach_steps.prepare(self._task._uuid, params, task_vars, self._templar.template)
+        if not run:
+            raise Problem("run", "is missing; it is what the step prepare has returned")
+        if step == "plan":
+            return _reach_steps.plan(run, task_vars)
+        if step == "judge":
+            return _reach_steps.judge(run, params, task_vars)
+        steps = {"read": self._read, "hold": self._hold, "probe": self._probe, "release": self._release, "ask": self._ask}
+        return steps[step](Files(run), params["host"] or task_vars["inventory_hostname"], task_vars)
+
+    # --- on hosts ------------------------------------------------------------------------------------------------------------
+
+    def _read(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The listeners of roles whose configuration is on the host. The configuration itself goes nowhere."""
+        data = files.read(_reach_files.INVENTORY)["hosts"][host]
+        found, warnings = {}, []
+        for role in _reach_inventory.to_read(data):
+            try:
+                resolution = self.resolved(checked_role(data["roles"][role]["given"]), ask_host=True)
+            except Problem as problem:
+                found[role] = _reach_inventory.not_known(str(problem))
+            else:
+                found[role] = {"version": resolution.version, "listeners": resolution.listeners, "problem": ""}
+                warnings += resolution.warnings
+        files.write(_reach_files.READ, found, host)
+        return {"warnings": warnings} if warnings else {}
+
+    def _hold(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        plan = files.read(_reach_files.TARGET, host)
+        if plan is None:
+            return dict(_NOTHING_TO_DO)
+        options = files.read(_reach_files.INVENTORY)["options"]
+        seconds = _reach_plan.hold_seconds(len(task_vars["ansible_play_batch"]), options["timeout"])
+        arguments = {"listeners": plan["listeners"], "token": options["token"], "seconds": seconds}
+        result = self.execute_module(arguments, task_vars, "netports.core.port_listen")
+        if "not_held" not in result:
+            files.write(_reach_files.HELD, {"problem": _report_collect.message(result)}, host)
+            return {**result, "passed": False}
+        not_held = {one["listener"]: one["reason"] for one in result["not_held"]}
+        files.write(_reach_files.HELD, {"not_held": not_held}, host)
+        return {"passed": True, "msg": result["msg"], "changed": result["changed"]}
+
+    def _probe(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        plan = files.read(_reach_files.SOURCE, host)
+        if plan is None:
+            return dict(_NOTHING_TO_DO)
+        options = files.read(_reach_files.INVENTORY)["options"]
+        if options["before_install"] and self._task.check_mode:
+            files.write(_reach_files.FOUND, {"skipped": _reach_collect.NOT_HELD_IN_CHECK_MODE}, host)
+            return {**_NOTHING_TO_DO, "skip_reason": _reach_collect.NOT_HELD_IN_CHECK_MODE}
+        arguments = {"targets": plan["targets"], "timeout": options["timeout"]}
+        result = self.execute_module(arguments, task_vars, "netports.core.port_probe")
+        if "results" not in result:
+            files.write(_reach_files.FOUND, {"problem": _report_collect.message(result)}, host)
+            return {**result, "passed": False}
+        kept = [{key: one[key] for key in _reach_collect.KEYS} for one in result["results"]]
+        files.write(_reach_files.FOUND, {"results": kept}, host)
+        return {"passed": result["passed"], "summary": result["summary"], "seconds": result["seconds"], "notes": result["notes"]}
+
+    def _release(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        if files.read(_reach_files.TARGET, host) is None:
+            return dict(_NOTHING_TO_DO)
+        token = files.read(_reach_files.INVENTORY)["options"]["token"]
+        return self.execute_module({"state": "stopped", "token": token, "listeners": []}, task_vars, "netports.core.port_listen")
+
+    def _ask(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        plan = files.read(_reach_files.ASK, host)
+        if plan is None:
+            return dict(_NOTHING_TO_DO)
+        arguments = {"listeners": plan["listeners"], "clients": plan["clients"], "check_firewall": True}
+        result = self.execute_module(arguments, task_vars, "netports.core.port_verify_firewall")
+        if "listeners" not in result:
+            files.write(_reach_files.ASKED, {"plan": plan, "problem": _report_collect.message(result)}, host)
+            return {**result, "passed": False}
+        verdicts = {one["name"]: [one["verdict"], one["reason"]] for one in result["listeners"]}
+        files.write(_reach_files.ASKED, {"plan": plan, "verdicts": verdicts}, host)
+        return {"passed": True, "summary": result["summary"]}
