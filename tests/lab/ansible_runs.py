@@ -102,7 +102,13 @@ def inventory_playbook(
     return _run(host, "playbook", arguments, environment, directory)
 
 
-def module(host: Host, name: str, arguments: Union[str, Mapping[str, Any]], *options: str) -> Run:
+def module(
+    host: Host,
+    name: str,
+    arguments: Union[str, Mapping[str, Any]],
+    *options: str,
+    environment: Optional[Mapping[str, str]] = None,
+) -> Run:
     """`ansible -m netports.core.<name>`; text as arguments is KEY=VALUE words."""
     text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments)) if arguments else ""
-    return _run(host, "adhoc", ["all", "--module-name", COLLECTION + name, "--args", text, *options])
+    return _run(host, "adhoc", ["all", "--module-name", COLLECTION + name, "--args", text, *options], environment)
