@@ -159,7 +159,9 @@ def _of_hosts(report: Report, explained: set[str]) -> Iterator[Failure]:
     """`explained` are the hosts of which broken edges tell why they failed."""
     for host in report["hosts"]:
         found = [failure for role in host["roles"] for failure in _of_role(host["host"], role)]
-        untold = host["state"] == FAILED and not found and host["host"] not in explained
+        # A role that failed without a task of its own is told by the host alone.
+        itself = any(role["state"] == FAILED for role in host["roles"])
+        untold = host["state"] == FAILED and not found and (itself or host["host"] not in explained)
         if host["state"] == UNREACHABLE or untold:
             reason = shortened(host["msg"]) or "the run does not tell why"
             yield Failure(host["host"], "", "", "", host["state"], reason)

@@ -107,6 +107,15 @@ def test_failures_are_those_of_hosts_and_edges_the_most_urgent_first():
     assert [failure.verdict for failure in _report_failures.of_hosts(samples.everything())] == ["unreachable"]
 
 
+def test_a_host_of_which_more_is_wrong_than_its_edges_says_so():
+    report = samples.small()
+    host = next(one for one in report["hosts"] if one["host"] == "dp2.example.com")
+    host["msg"] = "kuma_dp: its configuration cannot be read; 3 of 3 edges failed"
+    assert not _report_failures.of_hosts(report)
+    host["roles"][0]["state"] = _report.FAILED
+    assert [failure.reason for failure in _report_failures.of_hosts(report)] == [host["msg"]]
+
+
 def test_the_edges_behind_a_connection_are_those_of_its_clients():
     shares = _report_reach.shares(samples.small())
     assert {key: share.text for key, share in shares.items()} == {
