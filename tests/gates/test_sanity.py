@@ -60,8 +60,9 @@ def test_no_ignore_entries() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_sanity_of_the_checkout(run: Run, collection_copy: pathlib.Path) -> None:
-    sanity(NEWEST, collection_copy, run)
+@pytest.mark.parametrize("core", [NEWEST])
+def test_sanity_of_the_checkout(core: str, run: Run, collection_copy: pathlib.Path) -> None:
+    sanity(core, collection_copy, run)
 
 
 @pytest.mark.slow
