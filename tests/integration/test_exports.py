@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ OLD = {"name": "old", "protocol": "tcp", "port": 8082, "family": "ipv4"}
 ADMIN = {"name": "admin", "protocol": "tcp", "port": 8081, "bind": "loopback"}
 IPIP = {"name": "tunnel", "protocol": "ip", "number": 4}
 LISTENERS = [WEB, DATA, DNS, OLD, ADMIN]
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAY, SCRAPE = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "exports.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
 def export(name: str, *arguments: Any, **options: Any) -> Any:
@@ -168,6 +172,7 @@ def test_ufw_reads_the_profile(machine: Machine) -> None:
 # Kubernetes, by its OpenAPI schemas
 
 
+@pytest.mark.slow
 @pytest.mark.anywhere
 @pytest.mark.parametrize("version", ["1.25", "1.34"])
 def test_a_network_policy_is_of_the_schema(version: str) -> None:
@@ -185,19 +190,6 @@ def test_a_network_policy_is_of_the_schema(version: str) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 # Prometheus and its blackbox exporter
 
-SCRAPE = """
-scrape_configs:
-  - job_name: ports
-    metrics_path: /probe
-    params: {module: [tcp_connect]}
-    file_sd_configs:
-      - files: [targets.yml]
-    relabel_configs:
-      - {source_labels: [__address__], target_label: __param_target}
-      - {source_labels: [__param_target], target_label: instance}
-      - {target_label: __address__, replacement: "127.0.0.1:9115"}
-"""
-
 
 @pytest.mark.slow
 @pytest.mark.anywhere
@@ -207,7 +199,7 @@ def test_prometheus_finds_the_targets_and_blackbox_asks_them(tmp_path: Path) -> 
     served = socket.create_server(("127.0.0.1", 0))
     listeners = [{**WEB, "port": served.getsockname()[1]}, {**WEB, "name": "gone", "port": free_port()}, DNS, ADMIN]
     targets = export("to_blackbox_targets", listeners, ["127.0.0.1"], labels={"role": "shop"})
-    (tmp_path / "targets.yml").write_text(yaml.safe_dump(targets))
+    (tmp_path / "kuma-targets.yml").write_text(yaml.safe_dump(targets))
     (tmp_path / "prometheus.yml").write_text(SCRAPE)
     (tmp_path / "blackbox.yml").write_text("modules: {tcp_connect: {prober: tcp, timeout: 2s}}\n")
     subprocess.run([promtool, "check", "config", "prometheus.yml"], cwd=tmp_path, check=True, capture_output=True)
@@ -227,3 +219,29 @@ def test_prometheus_finds_the_targets_and_blackbox_asks_them(tmp_path: Path) -> 
         finally:
             exporter.terminate()
     assert answers == {"web": "1", "gone": "0"}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The play of the documentation
+
+
+@pytest.mark.slow
+@pytest.mark.anywhere
+def test_the_play_of_the_documentation_writes_every_format(tmp_path: Path) -> None:
+    (tmp_path / "play.yml").write_text(PLAY)
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml", "-e", "ansible_python_interpreter=" + sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING]: netports" not in done.stdout + done.stderr
+    written = {path.name: path.read_text() for path in (tmp_path / "exports").iterdir()}
+    assert all("5678" in text for text in written.values())
+    exports = {path.stem for path in (ROOT / "plugins" / "filter").glob("to_*.py")} - {"to_metrics"}
+    assert exports == set(re.findall(r"netports\.core\.(to_\w+)", PLAY))
+    group = json.loads(written["kuma.tf.json"])["resource"]["aws_vpc_security_group_ingress_rule"]
+    assert "0.0.0.0/0" not in {rule.get("cidr_ipv4") for rule in group.values()}
