@@ -111,7 +111,7 @@ def _lines(text: str) -> Iterator[str]:
         yield begun
         begun = ""
     if begun:
-        yield begun
+        raise ValueError("the comment of %r does not end" % begun.partition("\n")[0])
 
 
 def _chain(line: str, family: str, table: str, legacy: bool) -> Chain:

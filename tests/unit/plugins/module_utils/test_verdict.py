@@ -609,3 +609,53 @@ def test_report_is_an_aligned_table_without_trailing_blanks():
 
 def test_an_owner_named_by_undecodable_bytes_is_judged():
     assert verdict(listener(process="x"), "tcp 0.0.0.0:80 \udcff\udcfe")[0] == "wrong_owner"
+
+
+def test_what_is_expected_in_words():
+    expected = parse_listeners([listener(bind="192.0.2.1", device="mgmt", family="ipv4", process=["a", "b"]), listener(name="x")])
+    assert [_verdict.expected_text(one) for one in expected] == ["192.0.2.1%mgmt, ipv4, a or b", "any, any"]
+    assert _verdict.expected_text(expected[0], "free") == "free"
+
+
+@pytest.mark.parametrize(
+    ("expected", "unknown"),
+    [
+        (dict(port="dynamic"), True),
+        (dict(port="dynamic", process="web"), False),
+        (dict(port="dynamic", process="other"), True),
+        (dict(port="79-81"), False),
+        (dict(port="79-81", process="other"), True),
+        (dict(port=80, process="other"), False),
+        (dict(port=80, family="ipv6"), True),
+        (dict(port=81), True),
+    ],
+)
+def test_what_no_expectation_speaks_of(expected, unknown):
+    found = judge([listener(**expected)], table("tcp 0.0.0.0:80 web"), unexpected="report").unexpected
+    assert bool(found) == unknown
+
+
+def test_the_owner_of_what_stands_behind_a_proxy_is_not_asked_for():
+    redirected = parse_listeners([listener(seen_as="redirect", process="web")])
+    assert _verdict.owners_wanted(redirected, table("tcp 0.0.0.0:80")) == {}
+
+
+def test_an_address_that_was_cut_is_no_certain_address():
+    """What netstat printed of it may be the beginning of many."""
+    expected = listener(bind="2001:db8:1111:2222:3333:4444:5555:6666", family="ipv6")
+    assert verdict(expected, "tcp [2001:db8:1111:2222::]:80 cut")[0] == "unverifiable"
+
+
+def test_another_expectation_of_the_port_in_a_family_that_is_not_served():
+    """It does not speak of the socket, so the port is held by a stranger."""
+    other = listener(name="other", family="ipv6", process="thief")
+    mine = listener(family="ipv4", process="web")
+    found = judge([mine, other], table("tcp 0.0.0.0:80 thief")).findings
+    assert [one.verdict for one in found] == ["wrong_owner", "confined"]
+
+
+def test_a_range_whose_sockets_are_shut_in_or_hidden():
+    """The right owner is on loopback alone, and what cannot be seen may be what is missing."""
+    expected = listener(port="80-81", process="web", family="ipv4")
+    assert verdict(expected, "tcp 127.0.0.1:80 web")[0] == "confined"
+    assert verdict(expected, "tcp 127.0.0.1:80 web", "tcp 0.0.0.0:81 @hidden")[0] == "unverifiable"

@@ -135,3 +135,20 @@ def test_every_port_of_a_range():
     assert admission(accept, A, **keys)[0] == "admitted"
     assert admission(accept, A, B, **keys)[1].endswith("from 192.0.2.2")
     assert admission("-A INPUT -p tcp -m tcp --dport 8005 -j DROP\n" + accept, A, **keys)[0] == "unknown"
+
+
+@pytest.mark.parametrize("keys", [{"port": "dynamic"}, {"seen_as": "nodeport"}])
+def test_what_no_rule_tells_is_unknown_for_known_clients_too(keys):
+    assert admission(ACCEPT % A, A, **keys)[0] == "unknown"
+
+
+def test_clients_are_all_that_there_is():
+    """Nobody is left who could be admitted beyond them."""
+    rules = "-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n"
+    assert admission(rules, "0.0.0.0/1", "128.0.0.0/1") == ("admitted", "")
+
+
+def test_a_family_with_all_its_addresses_is_judged_for_everybody():
+    clients = {"x": [A, "::/0"]}
+    state, reason = admission(ACCEPT % A, six="", family="both", clients=clients)
+    assert (state, reason) == ("dropped", "ipv6: the policy drop of chain ip6 filter INPUT drops new connections")

@@ -96,3 +96,8 @@ def test_entries_of_others_are_not_ours():
     assert fwd_model.own_entries(held, claimed) == Entries(("netports-a",), (held.rules[0], held.rules[3]))
     assert fwd_model.of_label(held, "a") == Entries(("netports-a",), (held.rules[0],))
     assert fwd_model.of_label(held, "b") == Entries()
+
+
+def test_entries_in_words():
+    rule = 'rule family="ipv4" service name="netports4-a" accept'
+    assert Entries(("netports-a", "ssh"), (rule,)).lines() == ["service netports-a", "service ssh", rule]

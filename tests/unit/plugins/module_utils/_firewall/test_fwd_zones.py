@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_zones
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries
-from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection
+from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, Rule
 
 ADDRESSES = """1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
 2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global eth0\\       valid_lft forever preferred_lft forever
@@ -102,3 +102,62 @@ def test_a_set_may_hold_the_source():
 )
 def test_a_rich_rule_of_others_counts_when_it_is_sure(rule, admits):
     assert fwd_zones.rule_admits(rule, Connection("10.0.0.9", "10.0.0.5", 22)) == admits
+
+
+@pytest.mark.parametrize(
+    ("source", "zones"),
+    [
+        ("10.0.0.0/24", ["work"]),
+        ("10.0.0.9", ["work"]),
+        ("10.0.0.8", ["public"]),
+        ("2001:db8::/32", ["public"]),
+        # Who is in a set, or which hardware an address has, nobody knows here.
+        ("ipset:office", ["work", "public"]),
+        ("00:11:22:33:44:55", ["work", "public"]),
+        ("something", ["public"]),
+    ],
+)
+def test_sources_of_zones(source, zones):
+    bound = {"work": Binding((), (source,))}
+    connection = Connection("10.0.0.9", "10.0.0.5", 22)
+    assert fwd_zones.zones_of_connection(connection, INTERFACES, bound, "public") == zones
+
+
+NETS = ((0x0A000000, 0x0AFFFFFF),)
+
+
+@pytest.mark.parametrize(
+    ("rule", "admits"),
+    [
+        (Rule("a", "tcp", ((22, 22),), "both"), True),
+        (Rule("a", "tcp", ((20, 22),), "ipv4"), True),
+        (Rule("a", "tcp", ((22, 30),), "ipv4", NETS), True),
+        (Rule("a", "tcp", ((23, 30),), "both"), False),
+        (Rule("a", "udp", ((22, 22),), "both"), False),
+        (Rule("a", "tcp", ((22, 22),), "ipv6"), False),
+        (Rule("a", "tcp", ((22, 22),), "ipv4", ((1, 1),)), False),
+    ],
+)
+def test_rules_of_ours_that_admit_the_connection(rule, admits):
+    other = Rule("b", "tcp", ((80, 80),), "both")
+    assert fwd_zones.admits([other, rule], Connection("10.0.0.9", "10.0.0.5", 22)) == admits
+    assert not fwd_zones.admits([], Connection("10.0.0.9", "10.0.0.5", 22))
+
+
+@pytest.mark.parametrize(
+    ("ports", "protocols", "expected"),
+    [
+        ([("22", "tcp")], [], True),
+        ([("20-22", "tcp")], [], True),
+        ([("22-30", "tcp")], [], True),
+        ([("22", "udp")], [], False),
+        ([("23-30", "tcp")], [], False),
+        ([("80", "tcp"), ("22", "tcp")], [], True),
+        ([], ["tcp"], True),
+        ([], ["6"], True),
+        ([], ["udp", "esp"], False),
+        ([], [], False),
+    ],
+)
+def test_a_zone_or_service_that_opens_the_port(ports, protocols, expected):
+    assert fwd_zones.opened(ports, protocols, 22) == expected

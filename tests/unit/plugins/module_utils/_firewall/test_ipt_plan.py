@@ -277,3 +277,56 @@ def test_how_each_distribution_loads_rules_is_found(mechanism, monkeypatch):
     assert ipt_persist.find_mechanism() == mechanism
     monkeypatch.setattr(ipt_persist.os.path, "exists", lambda path: False)
     assert ipt_persist.find_mechanism() is None
+
+
+def test_a_line_that_says_a_part_of_a_new_one_goes():
+    rule = Rule("a", "udp", ((1, 1), (3, 3)), "ipv4")
+    part = '-A netports -p udp -m udp --dport 1 -m comment --comment "netports:a" -j ACCEPT'
+    (new,) = ipt_plan.lines_of(rule, False)
+    assert script(plan(table(JUMP, part), [rule])) == ["-D netports 1", "-A netports " + new.text]
+
+
+def test_chains_that_are_to_have_the_rules_get_them_without_need():
+    """A policy that accepts today, on a host whose saved file drops."""
+    ruleset = parsed(table(policy="ACCEPT", chains=()))
+    key = ("ip", "filter", "INPUT")
+    assert ipt_plan.edit(ruleset, "a", [API]).tables == ()
+    edits = ipt_plan.edit(ruleset, "a", [API], also=frozenset([key]))
+    assert script(edits) == [":netports - [0:0]", OWN % "a", "-I INPUT 1 -j netports"] and edits.needed == {key}
+
+
+def test_sets_of_ours_that_rules_ask():
+    asks = "-A netports -p tcp -m set --match-set %s src -m comment --comment netports:a -j ACCEPT"
+    text = table(JUMP, asks % "netports-x", asks % "others", OWN % "b", "-A INPUT -m set --match-set netports-y src -j DROP")
+    sets = "".join("create %s hash:net family inet\n" % name for name in ("netports-x", "netports-y", "others"))
+    assert ipt_plan.set_names(parsed(text, sets)) == {"netports-x"}
+
+
+def test_what_was_changed_by_hand_is_shown_as_it_is_and_other_tables_are_not():
+    changed = (OWN % "a").replace("ACCEPT", "DROP")
+    text = table(JUMP, OWN % "b", changed) + table("-A INPUT -j netports", name="other")
+    own = '-p tcp -m tcp --dport 5678 -m comment --comment "netports:b" -j ACCEPT'
+    assert ipt_plan.lines(parsed(text)) == [
+        "iptables -t filter -I INPUT 1 -j netports",
+        "iptables -t filter -A netports " + own,
+        "iptables -t filter -A netports %s (changed by hand)" % changed,
+    ]
+
+
+def test_a_plan_of_what_is_not_there_yet_can_be_taken_back():
+    """The ruleset that edits make has rules that no program has printed."""
+    text = table(SSH, chains=())
+    before = ipt_plan.after(parsed(text), plan(text))
+    taken = ipt_plan.plan(before, "a", ())
+    assert OWN % "a" in ipt_plan.undo_script(before, taken.tables[0])
+
+
+def test_a_jump_that_the_edits_lost_is_mended():
+    """Somebody wrote to the chain in between."""
+    text = table(SSH, chains=())
+    (edits,) = plan(text).tables
+    made = parsed(table(SSH, JUMP, OWN % "a"))
+    assert ipt_plan.mending(made, edits) is None
+    mended = ipt_plan.mending(parsed(table(DROP, JUMP, OWN % "a")), edits)
+    assert mended is not None and mended.script()[1:-1] == ["-D INPUT 2", "-I INPUT 1 -j netports"]
+    assert ipt_plan.mending(parsed("*nat\nCOMMIT\n"), edits) is None

@@ -220,6 +220,36 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
         ("-p tcp -m tcpmss ! --mss 1400:1460 -j DROP", tcp(80), "unknown"),
         ("-s 10.0.0.0/255.0.255.0 -j DROP", tcp(80), "unknown"),
         ("-p gre -m nonsense -j DROP", tcp(80), "admitted"),
+        ("-p tcp -m tcp --tcp-flags ALL -j DROP", tcp(80), "unknown"),
+        ("-p tcp -m tcp --tcp-flags ALL SYN,NEW -j DROP", tcp(80), "unknown"),
+        ("-p tcp -m tcp --tcp-flags ALL SYN -j DROP", tcp(80), "dropped"),
+        ("-p tcp -m tcp --tcp-flags SYN,ACK SYN,ACK -j DROP", tcp(80), "admitted"),
+        ("-p tcp -m tcp --dport no-such-service -j DROP", tcp(80), "unknown"),
+        ("-p tcp -m tcp --dport 80:http -j DROP", tcp(80), "unknown"),
+        ("-p tcp -m tcp --dport :80 -j DROP", tcp(80), "dropped"),
+        ("-p tcp -m tcp --dport 81: -j DROP", tcp(80), "admitted"),
+        ("-p tcp -m multiport --dports 22,no-such-service -j DROP", tcp(80), "unknown"),
+        ("-m multiport --dports 80 -j DROP", tcp(80), "unknown"),
+        ("-p no-such-protocol -j DROP", tcp(80), "unknown"),
+        ("-p icmp -m icmp --icmp-type 8 -j DROP", tcp(80), "admitted"),
+        ("-s 10.0.0.0/255.0.0.0 -j DROP", tcp(80, "10.1.1.1"), "dropped"),
+        ("-s 10.0.0.0/255.0.0.0 -j DROP", tcp(80, "11.1.1.1"), "admitted"),
+        ("-s 10.0.0.0/no-mask -j DROP", tcp(80), "unknown"),
+        ("-s 10.0.0.0/33 -j DROP", tcp(80), "unknown"),
+        ("-m iprange --src-range 10.0.0.1-10.0.0.9 -j DROP", tcp(80, "10.0.0.9"), "dropped"),
+        ("-m iprange --src-range 10.0.0.1-10.0.0.9 -j DROP", tcp(80, "10.0.0.10"), "admitted"),
+        ("-m iprange ! --src-range 10.0.0.1 -j DROP", tcp(80, "10.0.0.1"), "admitted"),
+        ("-m conntrack --ctstate NEW,SOMETHING -j DROP", tcp(80), "unknown"),
+        ("-m conntrack --ctdir ORIGINAL -j DROP", tcp(80), "dropped"),
+        ("-m conntrack --ctdir REPLY -j DROP", tcp(80), "admitted"),
+        ("-m mark --mark something -j DROP", tcp(80), "unknown"),
+        ("-m pkttype --pkt-type unicast -j DROP", tcp(80), "dropped"),
+        ("-m pkttype --pkt-type something -j DROP", tcp(80), "unknown"),
+        ("-m set --match-set banned -j DROP", tcp(80, "192.0.2.7"), "unknown"),
+        ("-m set ! --match-set six src -j DROP", tcp(80), "dropped"),
+        ("-p tcp -j SET --del-set clients src", tcp(80), "admitted"),
+        ("-p tcp -j SET --map-set clients src", tcp(80), "admitted"),
+        ("-j QUEUE", tcp(80), "unknown"),
     ],
 )
 def test_answers(line, packet, expected):
@@ -247,6 +277,8 @@ COMMIT
         ("-A PREROUTING -p tcp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x4000/0x4000\n", "admitted"),
         ("-A PREROUTING -p tcp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x0/0x8000\n", "admitted"),
         ("-A PREROUTING -p tcp -j KUBE-MARK-DROP\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000\n", "unknown"),
+        ("-A PREROUTING -p tcp -j MARK --set-xmark something/0x8000\n", "unknown"),
+        ("-A PREROUTING -p tcp -j MARK --or-mark 0x8000\n", "unknown"),
         ("-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff\n", "unknown"),
     ],
 )
@@ -336,3 +368,50 @@ def test_a_host_of_ufw(family, packet, expected):
     ruleset = ipt_ruleset.parse(text, family)
     assert nft_admission.judge(ruleset, packet).state == expected
     assert nft_ruleset.foreign_owner(ruleset, ruleset.chains[(family, "filter", "INPUT")]) == "ufw"
+
+
+@pytest.mark.parametrize(
+    ("listing", "name", "fields", "elements"),
+    [
+        # Types and options that no reader knows: nothing is claimed of their members.
+        ("create a hash:mac\nadd a 00:11:22:33:44:55\n", "a", (), None),
+        ("create a hash:ip family inet bitmask 255.255.0.255\nadd a 10.0.0.1\n", "a", ("address",), None),
+        ("create a hash:ip family inet\nadd a something\n", "a", ("address",), None),
+        ("create a hash:ip,port family inet\nadd a 10.0.0.1,tcp:80 nomatch\n", "a", ("address", "port"), None),
+        ("create a\n", "a", (), None),
+        ("create a bitmap:port range 0-99\nadd a 5-9\nadd a 22\n", "a", ("port",), ({"range": [5, 9]}, 22)),
+        (
+            "create a hash:ip,port family inet\nadd a 10.0.0.1,udp:53\nadd a 10.0.0.1,icmp:echo-request\n",
+            "a",
+            ("address", "port"),
+            ({"concat": ["10.0.0.1", "udp", 53]}, {"concat": ["10.0.0.1", "icmp", -1]}),
+        ),
+        # What is of no interest is passed over.
+        ("flush b\nswap a b\ncreate a bitmap:port range 0-9\n", "a", ("port",), ()),
+    ],
+)
+def test_listings_of_sets(listing, name, fields, elements):
+    known = ipt_ruleset.parse_sets(listing)[name]
+    assert (known.fields, known.elements) == (fields, elements)
+
+
+@pytest.mark.parametrize(
+    ("members", "inside", "outside"),
+    [
+        (["10.0.0.0/8", "10.9.0.0/16 nomatch", "10.9.9.9"], ["10.0.0.0", "10.9.9.9"], ["10.9.0.0", "10.9.255.255", "11.0.0.0"]),
+        (["10.0.0.0/8", '10.9.0.0/16 comment "nomatch"'], ["10.9.0.0"], []),
+        (["10.0.0.0/8", '10.9.0.0/16 comment "a" nomatch'], ["10.8.255.255"], ["10.9.0.0"]),
+        (["10.0.0.1-10.0.0.3"], ["10.0.0.1", "10.0.0.3"], ["10.0.0.0", "10.0.0.4"]),
+    ],
+)
+def test_the_most_specific_network_of_a_set_decides(members, inside, outside):
+    listing = "create a hash:net family inet\n" + "".join("add a %s\n" % member for member in members)
+    addresses = ipt_ruleset.parse_sets(listing)["a"].addresses
+    for address in inside + outside:
+        assert bool(intervals.common(addresses, source(address))) == (address in inside), address
+
+
+def test_a_listing_that_ends_within_a_comment_is_refused():
+    """What was to follow would be missing."""
+    with pytest.raises(ValueError, match="INPUT.* does not end"):
+        ipt_ruleset.parse('*filter\n:INPUT DROP [0:0]\n-A INPUT -m comment --comment "cut here', "ip")

@@ -120,3 +120,21 @@ def test_a_label_that_could_not_mark_a_rule_is_refused(label):
 )
 def test_the_connection_as_sshd_names_it(value, expected):
     assert connection.parse(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("clients", "message"),
+    [
+        ({"x": {"10.0.0.1": 1}}, "clients.x: is not a list of addresses"),
+        ({"x": ["10.0.0.1", 7]}, r"clients.x\[1\]: 7 is not an address"),
+        ({"x": ["10.0.0.300"]}, r"clients.x\[0\]: "),
+        ({"x": "no address"}, r"clients.x\[0\]: "),
+    ],
+)
+def test_clients_that_are_no_addresses_are_refused_by_place(clients, message):
+    with pytest.raises(Problem, match=message):
+        model.parse_clients(clients)
+
+
+def test_a_connection_is_told_by_where_it_arrives():
+    assert str(model.Connection("192.0.2.7", "198.51.100.1", 22)) == "198.51.100.1 port 22, used from 192.0.2.7"

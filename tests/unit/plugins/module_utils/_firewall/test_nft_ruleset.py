@@ -141,3 +141,67 @@ def test_whose_a_chain_is(family, table, chain, others, owner):
     items = [{"chain": {"family": family, "table": table, "name": name}} for name in others]
     ruleset = parsed({"chain": dict(hook, family=family, table=table, name=chain)}, *items)
     assert nft_ruleset.foreign_owner(ruleset, ruleset.chains[(family, table, chain)]) == owner
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        (80, "port", (80, 80)),
+        ("80", "port", (80, 80)),
+        ("http", "port", (80, 80)),
+        ({"range": [80, 90]}, "port", (80, 90)),
+        ({"range": ["http", 90]}, "port", (80, 90)),
+        ({"range": [80, "no-such-service"]}, "port", None),
+        ("no-such-service", "port", None),
+        ([80], "port", None),
+        ({"prefix": {}}, "port", None),
+        ("tcp", "protocol", (6, 6)),
+        ("47", "protocol", (47, 47)),
+        ("no-such-protocol", "protocol", None),
+        ("10.0.0.1", "address", (0x0A000001, 0x0A000001)),
+        ("10.0.0.0/8", "address", (0x0A000000, 0x0AFFFFFF)),
+        ({"prefix": {"addr": "10.0.0.0", "len": 8}}, "address", (0x0A000000, 0x0AFFFFFF)),
+        ({"range": ["10.0.0.1", "10.0.0.9"]}, "address", (0x0A000001, 0x0A000009)),
+        ("::1", "address", (1, 1)),
+        ("a name", "address", None),
+        ({"prefix": {"addr": "10.0.0.0"}}, "address", None),
+        (7, "address", None),
+    ],
+)
+def test_elements_of_sets(value, kind, expected):
+    assert nft_ruleset.interval_of(value, kind) == expected
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"nftables": {}}])
+def test_what_nft_does_not_print_is_refused(data):
+    with pytest.raises(ValueError, match="nftables"):
+        nft_ruleset.parse(data)
+
+
+def test_shapes_tell_rules_apart_and_not_what_packets_count():
+    key = {"family": "ip", "table": "t"}
+    rules = [{"rule": dict(key, chain="c", handle=4, expr=[{"counter": {"packets": n}}])} for n in (1, 2)]
+    first, second = (nft_ruleset.parse({"nftables": [rule]}) for rule in rules)
+    assert first != second and first.shape() == second.shape() == {("ip", "t", "c"): [(4, "")]}
+
+
+@pytest.mark.parametrize(
+    ("table", "chains", "flags", "owner"),
+    [
+        ("inet firewalld", ["filter_INPUT"], (), "firewalld"),
+        ("ip firewalld_nat", ["x"], (), "firewalld"),
+        ("ip filter", ["INPUT", "ufw-user-input"], (), "ufw"),
+        ("ip6 filter", ["INPUT", "ufw6-user-input"], (), "ufw"),
+        ("ip filter", ["INPUT", "INPUT_ZONES"], (), "firewalld"),
+        ("ip filter", ["INPUT", "INPUT_direct"], (), "firewalld"),
+        ("ip filter", ["INPUT", "mine"], (), "iptables"),
+        ("inet mine", ["input"], ("owner",), "a program that owns it (flag owner)"),
+        ("inet mine", ["input"], (), None),
+        ("inet filter", ["INPUT"], (), None),
+    ],
+)
+def test_whose_a_table_is(table, chains, flags, owner):
+    family, name = table.split()
+    found = {(family, name, chain): nft_ruleset.Chain(family, name, chain) for chain in chains}
+    ruleset = nft_ruleset.Ruleset(found, {}, {}, {(family, name): frozenset(flags)})
+    assert nft_ruleset.foreign_owner(ruleset, found[(family, name, chains[0])]) == owner

@@ -143,3 +143,13 @@ def test_a_chain_that_cannot_be_listed_is_an_error_and_not_empty():
     found.rules[KEY] = [found.rules[KEY][0]._replace(line="")]
     with pytest.raises(FirewallError, match="cannot read the rules of chain ip filter ufw-user-input"):
         edit(found, [])
+
+
+def test_rules_of_one_family_are_compared_alone():
+    found = ruleset(SSH)
+    six = ipt_ruleset.parse("*filter\n:ufw6-user-input - [0:0]\nCOMMIT\n", "ip6")
+    both = found._replace(rules={**found.rules, **six.rules})
+    assert ufw_chains.shape(both, "ipv4") == ufw_chains.shape(found, "ipv4")
+    assert ufw_chains.shape(both, "ipv4")[KEY] == [(1, SSH)]
+    assert ufw_chains.shape(both, "ipv6") == {("ip6", "filter", "ufw6-user-input"): []}
+    assert ufw_chains.shape(ruleset(SSH, DENY), "ipv4") != ufw_chains.shape(found, "ipv4")

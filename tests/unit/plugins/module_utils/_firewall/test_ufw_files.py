@@ -133,3 +133,9 @@ def test_a_file_of_profiles_says_who_wrote_it():
     assert ufw_files.is_ours(text) and "[netports-a+2]\n" in text and "ports=23/tcp\n" in text
     assert not ufw_files.is_ours("[netports-a]\n")
     assert ufw_files.profile_text("a", []) is None
+
+
+@pytest.mark.parametrize("label", ["a", "a.b", "x" * 64])
+def test_the_file_of_profiles_is_named_after_the_label(label):
+    path = ufw_files.profile_path(label)
+    assert path == "/etc/ufw/applications.d/" + ufw_rules.profile_base(label)

@@ -164,3 +164,69 @@ def opened(entries):
                     source = entry.source or intervals.whole_family(family)[0]
                     found.setdefault((family, entry.protocol, port), []).append(source)
     return {key: intervals.merged(sources) for key, sources in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (Entry("tcp", ((22, 22), (80, 90)), None, "netports-a"), "allow 22,80:90/tcp from anywhere (netports-a)"),
+        (Entry("udp", ((53, 53),), NET, ""), "allow 53/udp from 10.0.0.0/8"),
+        (Entry("ip", ((4, 4),), None), "allow IP protocol 4 from anywhere"),
+    ],
+)
+def test_an_entry_in_words(entry, text):
+    assert entry.text("ipv4") == text
+
+
+HEX = "".join("%02x" % ord(letter) for letter in "netports:a")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 netports-a - in comment=%s",
+        "### tuple ### allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 netports-a - in comment=%s",
+    ],
+)
+def test_a_tuple_of_ours_is_read(line):
+    assert ufw_rules.parse_tuple(line % HEX, "ipv4").entry is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "### tuple ### deny tcp 22 0.0.0.0/0 any 0.0.0.0/0 netports-a - in comment=%s",
+        "### tuple ### allow tcp ssh 0.0.0.0/0 any 0.0.0.0/0 netports-a - in comment=%s",
+        "### tuple ### allow tcp 22:x 0.0.0.0/0 any 0.0.0.0/0 netports-a - in comment=%s",
+        "### tuple ### allow esp 22 0.0.0.0/0 any 0.0.0.0/0 netports-a - in comment=%s",
+        "### tuple ### allow tcp 22 0.0.0.0/0 any 2001:db8::1 netports-a - in comment=%s",
+        "### tuple ### allow tcp 22 0.0.0.0/0 any somewhere netports-a - in comment=%s",
+        "### tuple ### allow tcp 22 0.0.0.0/0 any 10.0.0.0/99 netports-a - in comment=%s",
+        "### tuple ### allow tcp 22 10.0.0.1 any 0.0.0.0/0 netports-a - in comment=%s",
+        "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 netports-a - out comment=%s",
+        "### tuple ### allow tcp 22 0.0.0.0/0 99 0.0.0.0/0 netports-a - in comment=%s",
+    ],
+)
+def test_a_tuple_that_somebody_changed_is_no_entry_of_ours(line):
+    assert ufw_rules.parse_tuple(line % HEX, "ipv4").entry is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-A c -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", True),
+        ("-A c -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", True),
+        ('-A c -p ipencap -m comment --comment "netports:a" -j ACCEPT', True),
+        ("-A c ! -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
+        ("-A c -s somewhere -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
+        ("-A c -i eth0 -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
+        ("-A c -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j DROP", False),
+        ("-A c -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -g ACCEPT", False),
+        ("-A c -p tcp -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
+        ("-A c -p esp -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
+        ("-A c -p tcp -m tcp --dport 22 -j ACCEPT", False),
+        ("-A c -j ACCEPT", False),
+    ],
+)
+def test_a_rule_of_ours_in_the_kernel_is_known_by_all_that_it_says(text, expected):
+    assert (ufw_rules.entry_of_line(text, "ipv4") is not None) == expected

@@ -491,3 +491,34 @@ def test_a_row_is_never_lost_in_silence(name: str, data: st.DataObject) -> None:
     if index and re.match(r"\s*(tcp|udp|LISTEN|UNCONN)", rows[index]) and len(table.sockets) < len(whole.sockets):
         # What is no listener any more by what it says: another protocol, state or peer.
         assert damaged.split()[:2] != rows[index].split()[:2] or damaged.split()[4:6] != rows[index].split()[4:6]
+
+
+def test_rows_of_ss_that_are_no_listeners_are_passed_over():
+    rows = [
+        "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port",
+        "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*",
+        "tcp ESTAB 0 0 192.0.2.1:22 192.0.2.7:40000",
+        "udp UNCONN 0 0 0.0.0.0:* 0.0.0.0:*",
+        "u_str LISTEN 0 128 /run/x 12345 * 0",
+    ]
+    assert [sock.port for sock in text.parse_ss("\n".join(rows)).sockets] == [22]
+
+
+@pytest.mark.parametrize("host", ["[::]", "::"])
+def test_addresses_of_netstat_with_and_without_brackets(host):
+    """As busybox prints them, and net-tools."""
+    row = "tcp6       0      0 %s:80                   :::*                    LISTEN      1/a\n" % host
+    (sock,) = text.parse_netstat(text_of_netstat(row)).sockets
+    assert (sock.address, sock.port) == ("::", 80)
+
+
+def text_of_netstat(*rows):
+    head = "Proto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name\n"
+    return "Active Internet connections (only servers)\n" + head + "".join(rows)
+
+
+def test_what_is_no_beginning_of_an_address_is_refused():
+    """It fills the column to its last character, as one that was cut does."""
+    row = "tcp6       0      0 2001:db8::1::2:3:4:5:80 :::*                    LISTEN      1/a\n"
+    with pytest.raises(text.TextError, match="not the beginning of an IPv6 address"):
+        text.parse_netstat(text_of_netstat(row))
