@@ -138,6 +138,8 @@ def with_causes(found: Sequence[EdgeResult], evidence: Mapping[tuple[str, ...], 
         if said is not None or edge["failing"]:
             others = (*_key(edge), edge["family"]) in served
             edge["cause"], edge["remedy"] = _reach_cause.cause(edge, said or Evidence(_reach.NOT_KNOWN, NOT_ASKED), others)
+            if said is not None and said.reason:
+                edge["reason"] = "%s; the target says: %s" % (edge["reason"], said.reason)
 
 
 def _key(edge: EdgeResult) -> Key:
