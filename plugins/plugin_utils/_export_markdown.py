@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.netports.core.plugins.plugin_utils import _export_table, _markdown
+from ansible_collections.netports.core.plugins.plugin_utils import _export_table
+from ansible_collections.netports.core.plugins.plugin_utils._report_markdown_table import escaped
 
 
 def render(listeners: Any, columns: Any) -> str:
     """A header, then a row a listener. Raises Problem."""
-    rows = [[_markdown.escaped(cell) for cell in row] for row in _export_table.rows(listeners, columns)]
+    cells = [[escaped(cell) for cell in row] for row in _export_table.rows(listeners, columns)]
     header = [column.replace("_", " ").capitalize() for column in columns]
-    return "\n".join([*_markdown.head(header), *map(_markdown.row, rows), ""])
+    return "".join("| %s |\n" % " | ".join(row) for row in [header, ["---"] * len(header), *cells])
