@@ -272,9 +272,11 @@ def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
     wanted.update(playbook_files.files(options, yaml_text, YAML_HEAD))
     wanted.update(product_pages.files(spec, MARKDOWN_HEAD, table, flow))
     wanted["docs/index.md"] = with_blocks("docs/index.md", {"products": "\n%s\n" % product_pages.links(spec)})
-    wanted["README.md"] = with_blocks("README.md", {"included": table(included.readme(spec))})
+    written_by_hand = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "playbooks").glob("*.yml")}
+    playbooks = included.titles({**written_by_hand, **wanted})
+    wanted["README.md"] = with_blocks("README.md", {"included": table(included.readme(spec, playbooks))})
     tables = {kind: included.reference(kind) for kind in included.PLUGINS}
-    tables.update(playbooks=included.playbooks(), roles=included.roles(spec))
+    tables.update(playbooks=included.playbooks(playbooks), roles=included.roles(spec))
     wanted["docs/reference.md"] = with_blocks(
         "docs/reference.md", {name: "\n%s\n" % table(rows) for name, rows in tables.items()}
     )

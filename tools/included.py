@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import pathlib
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import yaml
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_model
-from tools import playbook_files
+from tools import product_pages
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GALAXY: Dict[str, Any] = yaml.safe_load((ROOT / "galaxy.yml").read_text())
@@ -45,17 +45,23 @@ def for_people(kind: str) -> Dict[str, str]:
     return {name: text for name, text in found.items() if name not in parts(found)}
 
 
-def readme(spec: _spec_model.Spec) -> List[Row]:
+def titles(texts: Mapping[str, str]) -> Dict[str, str]:
+    """Playbooks by name with their titles, from the texts of files."""
+    paths = {path: pathlib.PurePath(path) for path in sorted(texts)}
+    return {path.stem: yaml.safe_load(texts[name])[0]["name"] for name, path in paths.items() if path.parent.name == "playbooks"}
+
+
+def readme(spec: _spec_model.Spec, playbooks: Mapping[str, str]) -> List[Row]:
     """The table of the README, a row for each kind of thing; of roles and modules one for each product and module."""
     rows: List[Row] = [("", "")]
     for product in spec.products.values():
         names = ", ".join("[`%s`](%s)" % (name, address("roles/%s/README.md" % name)) for name in product.roles)
         page = "[%s](%s)" % (product.title, address("docs/products/%s.md" % product.name))
-        rows.append(("%s %s to %s" % (page, product.releases[0], product.releases[-1]), "roles " + names))
+        rows.append(("%s %s" % (page, product_pages.span(product.releases)), "roles " + names))
     for name, text in for_people("modules").items():
         rows.append(("module [`%s`](%s)" % (name, address("plugins/modules/%s.py" % name)), text))
-    names = ", ".join("`%s`" % one.name for one in playbook_files.PLAYBOOKS)
-    rows.append(("[playbooks](%s)" % address("docs/playbooks.md"), "%s, for every host by the groups named after roles" % names))
+    names = ", ".join("`%s`" % name for name in playbooks)
+    rows.append(("[playbooks](%s)" % address("docs/playbooks.md"), names))
     for kind in PLUGINS[1:]:
         names = ", ".join("`%s`" % name for name in for_people(kind))
         rows.append(("[%ss](%s)" % (kind, address("docs/reference.md")), names))
@@ -71,12 +77,11 @@ def roles(spec: _spec_model.Spec) -> List[Row]:
     rows: List[Row] = [("role", "system", "releases in the spec")]
     for product in spec.products.values():
         for role in product.roles.values():
-            releases = _resolve.releases_of(product, role)
-            text = "%s to %s" % (releases[0], releases[-1]) if len(releases) > 1 else releases[0]
+            text = product_pages.span(_resolve.releases_of(product, role))
             rows.append(("[`%s`](../roles/%s/README.md)" % (role.name, role.name), role.title, text))
     return rows
 
 
-def playbooks() -> List[Row]:
+def playbooks(found: Mapping[str, str]) -> List[Row]:
     rows: List[Row] = [("playbook", "what it does")]
-    return rows + [("[`%s`](playbooks.md)" % one.name, one.title) for one in playbook_files.PLAYBOOKS]
+    return rows + [("[`%s`](../playbooks/%s.yml)" % (name, name), title) for name, title in found.items()]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_model
 
@@ -20,7 +20,7 @@ CITED = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+) (?P<path>\S+)@(?P<commit>\S
 COLUMNS = ("listener", "releases", "port", "bind", "firewall", "clients", "process", "source")
 
 INTRODUCTION = """\
-What the port spec knows of %s %s to %s. A port that the host firewall has to admit says `admit`; one that need not be there
+What the port spec knows of %s %s. A port that the host firewall has to admit says `admit`; one that need not be there
 says `optional`, and `unconfirmed` where no source tells that it is there in these releases. Ranges are asked about the version
 of the host: `>=2.1,<3` is 2.1 and later, before 3. Every row has its source.
 """
@@ -43,7 +43,7 @@ def links(spec: _spec_model.Spec) -> str:
 def page(product: _spec_model.Product, table: Table, value: Value) -> str:
     parts = [
         "# Ports of %s\n" % product.title,
-        INTRODUCTION % (product.title, product.releases[0], product.releases[-1]),
+        INTRODUCTION % (product.title, span(product.releases)),
     ]
     for role in product.roles.values():
         parts += ["## %s\n" % role.title, about(product, role)]
@@ -51,6 +51,10 @@ def page(product: _spec_model.Product, table: Table, value: Value) -> str:
     parts += ["## Conditions\n", conditions(product, table, value), "## Clients\n", clients(product, table)]
     parts += ["## Sources\n", sources(product, table), addresses(product)]
     return "\n".join(part for part in parts if part)
+
+
+def span(releases: Sequence[str]) -> str:
+    return "%s to %s" % (releases[0], releases[-1]) if len(releases) > 1 else releases[0]
 
 
 def about(product: _spec_model.Product, role: _spec_model.Role) -> str:
@@ -62,7 +66,7 @@ def about(product: _spec_model.Product, role: _spec_model.Role) -> str:
         )
     releases = _resolve.releases_of(product, role)
     if tuple(releases) != product.releases:
-        text += " In releases %s to %s." % (releases[0], releases[-1])
+        text += " In %s." % span(releases)
     return text + "\n"
 
 
@@ -130,10 +134,11 @@ def conditions(product: _spec_model.Product, table: Table, value: Value) -> str:
 
 
 def clients(product: _spec_model.Product, table: Table) -> str:
-    text = "Clients are roles of the port spec, the common words %s, and these:\n\n" % ", ".join(
-        "`%s`" % name for name in _spec_model.COMMON_CLIENTS
-    )
-    return text + table([("client", "who it is"), *product.clients.items()])
+    common = ", ".join("`%s`" % name for name in _spec_model.COMMON_CLIENTS)
+    text = "Roles of the port spec, and the common words %s" % common
+    if not product.clients:
+        return text + ".\n"
+    return "%s; and these:\n\n%s" % (text, table([("client", "who it is"), *product.clients.items()]))
 
 
 def sources(product: _spec_model.Product, table: Table) -> str:
@@ -150,9 +155,10 @@ def cited(name: str, source: _spec_model.Source) -> str:
 
 
 def address(source: _spec_model.Source) -> Optional[str]:
-    found = CITED.fullmatch(source.ref or "")
+    ref = source.ref or ""
+    found = CITED.fullmatch(ref)
     if source.url or not found:
-        return source.url
+        return source.url or (ref if ref.startswith("https://") else None)
     return "https://github.com/%(repository)s/blob/%(commit)s/%(path)s" % found.groupdict()
 
 
