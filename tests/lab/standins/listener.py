@@ -8,12 +8,13 @@
 FILE.json is a list of resolved listeners (docs/spec-format.md; what the lookup netports.core.ports returns). Of
 these it binds the ones whose first `process` is NAME, as a Go program would: one dual-stack IPv6 socket where both
 families will do. A listener without `process` belongs to the name `stand-in`. It skips what has no socket of a
-process: `process: kernel`, NodePorts and redirects. An IP protocol gets a raw socket, which answers for it.
+process: `process: kernel`, NodePorts and redirects. An IP protocol gets a raw socket, which answers for it. A listener
+with `tls`, a file with a key and its certificate, speaks TLS.
 
-It prints `bound LISTENER PROTOCOL ADDRESS PORT` for each socket, then `ready`; answers a TCP connection with the line
-`NAME LISTENER`, a datagram with itself, and a raw packet that says `question`; ends on SIGTERM. With --commands it
-reads `close LISTENER` from standard input (answer: `closed LISTENER`) and ends when its input ends, so that it never
-outlives who started it.
+It prints `bound LISTENER PROTOCOL ADDRESS PORT` for each socket, then `ready`, which it tells systemd too; answers a TCP
+connection with the line `NAME LISTENER`, a datagram with itself, and a raw packet that says `question`; ends on SIGTERM.
+With --commands it reads `close LISTENER` from standard input (answer: `closed LISTENER`) and ends when its input ends, so
+that it never outlives who started it.
 One file, standard library only, Python 3.7 or later.
 """
 
@@ -35,6 +36,8 @@ QUESTION = b"question"
 V4, V6 = socket.AF_INET, socket.AF_INET6
 # Linux gives these no name in Python's socket module everywhere.
 SO_BINDTODEVICE = 25
+# Seconds that one client may keep all others waiting.
+HANDSHAKE = 1.0
 
 
 class Plan(NamedTuple):
@@ -46,6 +49,7 @@ class Plan(NamedTuple):
     address: str
     v6only: bool
     device: Optional[str]
+    tls: Optional[str]
     ports: Iterable[int]  # the first that is free is taken; 0 lets the kernel choose; an IP protocol's number
 
 
@@ -98,11 +102,19 @@ def plans(listeners: Iterable[Dict[str, Any]], name: str, only: Iterable[str], s
     """What the process `name` opens, in the order of the listeners."""
     chosen = set(only)
     return [
-        Plan(item["name"], item["protocol"], family, address, v6only, item.get("device"), ports(item))
+        Plan(item["name"], item["protocol"], family, address, v6only, item.get("device"), item.get("tls"), ports(item))
         for item in listeners
         if owner(item) == name and wants_socket(item) and (not chosen or item["name"] in chosen)
         for family, address, v6only in sockets(item, stack)
     ]
+
+
+def tls_context(file: str) -> Any:
+    import ssl  # few stand-ins need it, and it is most of the time that one takes to start
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
 
 
 def open_one(plan: Plan, port: int) -> socket.socket:
@@ -147,8 +159,11 @@ class Server:
         self.name = name
         self.selector = selectors.DefaultSelector()
         self.held: Dict[str, List[socket.socket]] = {}
+        self.contexts: Dict[str, Any] = {}
 
     def add(self, plan: Plan) -> None:
+        if plan.tls:
+            self.contexts[plan.listener] = tls_context(plan.tls)
         sock, port = open_first(plan)
         self.held.setdefault(plan.listener, []).append(sock)
         self.selector.register(sock, selectors.EVENT_READ, (plan.protocol, plan.listener))
@@ -174,11 +189,19 @@ class Server:
                 else:
                     self.answer(protocol, listener, key.fileobj)
 
+    def spoken(self, connection: socket.socket, listener: str) -> socket.socket:
+        """The connection, after a handshake where TLS is spoken."""
+        if listener not in self.contexts:
+            return connection
+        connection.settimeout(HANDSHAKE)
+        secured: socket.socket = self.contexts[listener].wrap_socket(connection, server_side=True)
+        return secured
+
     def answer(self, protocol: str, listener: str, sock: Any) -> None:
         try:
             if protocol == "tcp":
                 connection, _peer = sock.accept()
-                with connection:
+                with self.spoken(connection, listener) as connection:
                     connection.sendall(("%s %s\n" % (self.name, listener)).encode())
             else:
                 data, peer = sock.recvfrom(65535)
@@ -204,6 +227,14 @@ def take_name(name: str) -> None:
         file.write(name)
 
 
+def tell_systemd() -> None:
+    """As a unit of the type `notify` does, so that started means bound."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"READY=1", address)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Hold the listeners of one process of a role.")
     parser.add_argument("--name", required=True)
@@ -224,6 +255,7 @@ def main() -> None:
     except OSError as error:
         sys.exit("%s: %s" % (options.name, error))
     print("ready", flush=True)
+    tell_systemd()
     server.serve(options.commands)
 
 
