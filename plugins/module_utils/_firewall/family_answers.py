@@ -27,10 +27,8 @@ def out_of_sight(listener: Listener) -> Optional[Admission]:
 
 
 def of_families(listener: Listener, found: Sequence[Admission]) -> Admission:
-    """One answer of those for each family in which clients come to the listener."""
+    """One answer of those for each family in which clients come to the listener; not all of them are closed."""
     closed = [one for one in found if one.state == model.CLOSED]
-    if len(closed) == len(found):
-        return Admission(model.CLOSED, "; ".join(dict.fromkeys(one.reason for one in closed)))
     rank = (model.UNFILTERED, model.ADMITTED, model.UNKNOWN, model.DROPPED)
     judged = sorted((one for one in found if one not in closed), key=lambda admission: rank.index(admission.state))
     # Family `any` is served when one of them is, `both` when the worse one is.

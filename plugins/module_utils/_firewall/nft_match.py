@@ -175,15 +175,16 @@ def _fib_field(value: Mapping[str, Any]) -> Any:
 
 
 def field_of(left: Any, packet: Packet) -> Any:
-    """What the packet has in a field of the left side; False when it has no such field, None when not understood."""
+    """What the packet has in a field of the left side; False when it has no such field, None when not understood.
+
+    Not for connection tracking, whose fields depend on where the packet is (`ct_field`).
+    """
     if not isinstance(left, dict):
         return None
     if "payload" in left:
         return _payload_field(*nft_ruleset.payload(left), packet)
     if "meta" in left:
         return _meta_field(nft_ruleset.meta_key(left), packet)
-    if isinstance(left.get("ct"), dict):
-        return ct_field(left["ct"])
     if isinstance(left.get("fib"), dict):
         return _fib_field(left["fib"])
     if isinstance(left.get("exthdr"), dict):
@@ -219,9 +220,7 @@ def value_matches(field: Any, value: Any) -> Match:
         if interval is None:
             return Match(None, frozenset((field.kind,))) if field.kind == SOURCE else UNCLEAR
         return contained(field, (interval,))
-    if isinstance(field, Words):
-        return _word_matches(field, value)
-    return UNCLEAR
+    return _word_matches(field, value)
 
 
 def contained(field: Numbers, right: Intervals) -> Match:

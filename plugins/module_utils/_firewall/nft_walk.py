@@ -214,9 +214,7 @@ class Walk:
         if isinstance(field, Numbers):
             if field.element == "address" and isinstance(right, str) and right.startswith(nft_ruleset.IPSET):
                 # Many thousands of them may be asked for again and again.
-                addresses = self.ruleset.sets[nft_ruleset.set_key(chain, right)].get("addresses")
-                if addresses is not None:
-                    return contained(field, addresses)
+                return contained(field, self.ruleset.sets[nft_ruleset.set_key(chain, right)]["addresses"])
             found = [nft_ruleset.interval_of(value, field.element) for value in values]
             if None not in found:
                 # Two networks side by side may hold a source that neither holds alone.

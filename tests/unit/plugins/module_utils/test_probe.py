@@ -221,7 +221,7 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_run(monkeypatch: pytest.Monk
     import threading
 
     hang = threading.Event()
-    real = socket.getaddrinfo
+    real = resolver.socket.getaddrinfo
 
     def getaddrinfo(host: str, *arguments: Any) -> Any:
         if host == "slow.example":
@@ -230,7 +230,7 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_run(monkeypatch: pytest.Monk
             raise socket.gaierror(-2, "Name or service not known")
         return real(host, *arguments)
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", getaddrinfo)
     found = resolver.resolve(["slow.example", "192.0.2.1"], "any", 0.1)
     hang.set()
     assert found["slow.example"].problem == "the resolver did not answer within 0.1 s"
@@ -241,4 +241,4 @@ def test_a_connection_with_itself_is_seen() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.connect(sock.getsockname())
-        assert loop._with_itself(sock)
+        assert loop._with_itself(sock, sock.getsockname()[1])

@@ -659,3 +659,15 @@ def test_a_range_whose_sockets_are_shut_in_or_hidden():
     expected = listener(port="80-81", process="web", family="ipv4")
     assert verdict(expected, "tcp 127.0.0.1:80 web")[0] == "confined"
     assert verdict(expected, "tcp 127.0.0.1:80 web", "tcp 0.0.0.0:81 @hidden")[0] == "unverifiable"
+
+
+def test_a_cut_address_on_the_loopback_device_is_no_address_of_the_host():
+    expected = listener(bind="2001:db8:1111:2222:3333:4444:5555:6666", family="ipv6")
+    assert verdict(expected, "tcp [2001:db8:1111:2222::]%lo:80 cut")[0] == "confined"
+
+
+@pytest.mark.parametrize(
+    ("seen_as", "expected"), [("socket", "absent"), ("protocol", "unverifiable"), ("nodeport", "unverifiable")]
+)
+def test_what_has_no_socket_by_its_nature_is_not_absent(seen_as, expected):
+    assert verdict(listener(seen_as=seen_as))[0] == expected

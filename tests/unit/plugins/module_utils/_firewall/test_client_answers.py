@@ -145,7 +145,8 @@ def test_what_no_rule_tells_is_unknown_for_known_clients_too(keys):
 def test_clients_are_all_that_there_is():
     """Nobody is left who could be admitted beyond them."""
     rules = "-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n"
-    assert admission(rules, "0.0.0.0/1", "128.0.0.0/1") == ("admitted", "")
+    ordinary = ("0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3")
+    assert admission(rules, *ordinary) == ("admitted", "")
 
 
 def test_a_family_with_all_its_addresses_is_judged_for_everybody():

@@ -330,3 +330,29 @@ def test_a_jump_that_the_edits_lost_is_mended():
     mended = ipt_plan.mending(parsed(table(DROP, JUMP, OWN % "a")), edits)
     assert mended is not None and mended.script()[1:-1] == ["-D INPUT 2", "-I INPUT 1 -j netports"]
     assert ipt_plan.mending(parsed("*nat\nCOMMIT\n"), edits) is None
+
+
+def test_a_line_for_one_source_goes_when_a_set_has_it():
+    rule = RULES[-1]._replace(ports=((1, 1),))
+    (new,) = ipt_plan.lines_of(rule, True)
+    one = '-A netports -s 0.0.0.2/32 -p udp -m udp --dport 1 -m comment --comment "netports:a" -j ACCEPT'
+    edits = ipt_plan.plan(parsed(table(JUMP, one)), "a", [rule], sets=True)
+    assert script(edits) == ["-D netports 1", "-A netports " + new.text]
+
+
+def test_each_table_keeps_to_its_own_and_other_tables_are_nobodys():
+    text = table(JUMP, OWN % "a") + table(JUMP, OWN % "b", name="mangle") + table(OWN % "a", name="other")
+    assert script(plan(text, ())) == ["-D INPUT 1", "-D netports 1", "-X netports"]
+
+
+def test_a_rule_of_another_label_in_another_chain_is_left_alone():
+    elsewhere = (OWN % "b").replace("-A netports", "-A INPUT")
+    assert plan(table(elsewhere, JUMP, OWN % "a")).tables == ()
+    assert script(plan(table(elsewhere, JUMP, OWN % "a"), exclusive=True)) == ["-D INPUT 1"]
+
+
+@pytest.mark.parametrize(("exclusive", "labels"), [(False, ["a"]), (True, ["a", "b"])])
+def test_what_a_label_had_before(exclusive, labels):
+    ruleset = parsed(table(JUMP, OWN % "a", OWN % "b", (OWN % "a").replace("ACCEPT", "DROP")))
+    own = API._replace(family="ipv4")
+    assert dict(ipt_plan.previous(ruleset, "a", exclusive)) == {label: (own._replace(label=label),) for label in labels}

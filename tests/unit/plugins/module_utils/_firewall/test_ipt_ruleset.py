@@ -250,6 +250,8 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
         ("-p tcp -j SET --del-set clients src", tcp(80), "admitted"),
         ("-p tcp -j SET --map-set clients src", tcp(80), "admitted"),
         ("-j QUEUE", tcp(80), "unknown"),
+        ("-c 5 300 -p udp -j DROP", tcp(80), "admitted"),
+        ("-m set --match-set ports dst --update-counters -j DROP", tcp(22), "dropped"),
     ],
 )
 def test_answers(line, packet, expected):
@@ -415,3 +417,10 @@ def test_a_listing_that_ends_within_a_comment_is_refused():
     """What was to follow would be missing."""
     with pytest.raises(ValueError, match="INPUT.* does not end"):
         ipt_ruleset.parse('*filter\n:INPUT DROP [0:0]\n-A INPUT -m comment --comment "cut here', "ip")
+
+
+@pytest.mark.parametrize(
+    "line, names", [("-A INPUT -m set --match-set a src -j DROP", True), ("-A INPUT -s 10.0.0.1 -j DROP", False)]
+)
+def test_which_listings_need_the_sets(line, names):
+    assert ipt_ruleset.names_sets(line) == names

@@ -157,6 +157,7 @@ def test_forms_of_a_match_that_does_not_hold(expression):
         match(payload("tcp", "flags"), ["syn", {"prefix": "?"}], "in"),
         match(payload("tcp", "flags"), "syn", "<"),
         match({"&": [payload("ip", "ttl"), 1]}, 1),
+        match({"&": [{"ct": {"key": "mark"}}, 1]}, 1),
         match(DPORT, "no-such-service", "<"),
         match({"meta": {"key": "nfproto"}}, "ipv4", "<"),
         match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6]}]}),
@@ -175,6 +176,12 @@ def test_what_is_not_understood_or_not_known_is_never_guessed(expression):
 def test_a_verdict_that_another_program_gives(expression):
     assert state([[expression]], policy="accept") == "unknown"
     assert nft_admission.filters(ruleset([[expression]], policy="accept"))
+
+
+def test_what_may_meet_the_verdict_of_another_program_goes_on_otherwise():
+    maybe = match({"meta": {"key": "iifname"}}, "eth0")
+    assert state([[maybe, {"xt": {"type": "target", "name": "SECRET"}}], [DROP]], policy="accept") == "unknown"
+    assert state([[match(DPORT, 81), {"xt": {"type": "target", "name": "SECRET"}}], [DROP]], policy="accept") == "dropped"
 
 
 def test_a_target_of_iptables_that_lets_go_on():
@@ -319,6 +326,8 @@ def test_a_verdict_map_with_a_default():
         (DPORT, {"set": [[80, ACCEPT], ["*", DROP]]}, "admitted"),
         (DPORT, {"set": [[{"elem": {"val": 80, "comment": "x"}}, DROP]]}, "dropped"),
         (DPORT, {"set": [[81, DROP]]}, "admitted"),
+        (DPORT, {"set": [[{"set": [22, 80]}, DROP]]}, "dropped"),
+        (DPORT, {"set": [[80, {"continue": None}], [{"range": [70, 90]}, DROP]]}, "admitted"),
         (payload("udp", "dport"), {"set": [[80, DROP], ["*", DROP]]}, "admitted"),
         ({"meta": {"key": "iifname"}}, {"set": [["eth0", DROP], ["eth1", {"continue": None}]]}, "unknown"),
         ({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [[{"concat": [6, 80]}, DROP]]}, "dropped"),
@@ -333,6 +342,54 @@ def test_a_verdict_map_with_a_default():
 def test_verdict_maps(key, data, expected):
     known = [{"name": "known", "type": "inet_service", "elem": [[80, DROP]]}]
     assert state([[{"vmap": {"key": key, "data": data}}]], policy="accept", sets=known) == expected
+
+
+MARK = {"meta": {"key": "mark"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        # What a rule on the way writes, and whether the packet may have bit 8 then.
+        (8, "unknown"),
+        (7, "admitted"),
+        (MARK, "admitted"),
+        ({"|": [MARK, 8]}, "unknown"),
+        ({"|": [MARK, 4]}, "admitted"),
+        ({"^": [8, MARK]}, "unknown"),
+        ({"&": [MARK, 8]}, "admitted"),
+        ({"&": [12, 10]}, "unknown"),
+        ({"&": [12, 6]}, "admitted"),
+        ({"|": [{"&": [MARK, 1]}, 8]}, "unknown"),
+        ({"<<": [1, 3]}, "unknown"),
+        ({"|": [8]}, "unknown"),
+        ({"numgen": {"mode": "inc"}}, "unknown"),
+        ("something", "unknown"),
+    ],
+)
+def test_marks_that_rules_write(value, expected):
+    sets_mark = [{"mangle": {"key": MARK, "value": value}}]
+    assert state([sets_mark, [match({"&": [MARK, 8]}, 8), DROP]], policy="accept") == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (match(MARK, 0), "dropped"),
+        (match(MARK, 0, "!="), "admitted"),
+        (match(MARK, 8), "admitted"),
+        (match(MARK, 8, "!="), "dropped"),
+        (match({"&": [MARK, 8]}, 0), "dropped"),
+        (match({"&": [MARK, 8]}, 8), "admitted"),
+        (match(MARK, 8, "<"), "unknown"),
+    ],
+)
+def test_a_packet_that_no_rule_marks_has_mark_0(asked, expected):
+    assert state([[asked, DROP]], policy="accept") == expected
+
+
+def test_cilium_marks_packets_before_any_rule():
+    assert state([[match(MARK, 8), DROP]], policy="accept", CILIUM_INPUT=[]) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -175,3 +175,12 @@ def test_what_the_service_loads(shown, expected, monkeypatch):
     monkeypatch.setattr(nft_persist.os.path, "isdir", lambda path: True)
     monkeypatch.setattr(nft_persist._run, "find_program", lambda name: "/usr/bin/" + name)
     assert nft_persist._asked_of_systemd(Systemd(shown)) == expected
+
+
+def test_what_stands_in_the_way_of_both_families_is_told_once():
+    """No rule of ours comes before the drop of a chain that is not there to be written to."""
+    (warning,) = nft_plan.warnings(ruleset(DROP), [API])
+    assert warning == "new connections to tcp 5678 are dropped by rule with handle 5 of chain inet filter input"
+    tunnel = Rule("a", "ip", ((4, 4),), "ipv4")
+    (warning,) = nft_plan.warnings(ruleset(("", [SOURCE, {"drop": None}]), policy="accept"), [tunnel])
+    assert warning.startswith("new connections to ip 4 may be dropped for some sources by rule")
