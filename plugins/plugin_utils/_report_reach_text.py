@@ -31,6 +31,7 @@ _LETTERS = {
     _report_reach.CLOSED: "=",
     _report_reach.OPEN: ".",
 }
+_CORNER = "FROM \\ TO"
 _LONGEST_NAME = 40
 _MOST_ROWS = 60
 _SITES = 20
@@ -47,11 +48,11 @@ def _matrix(report: Report) -> str:
         return "nobody asks anybody"
     numbers = {host: str(number) for number, host in enumerate(matrix.all, 1)}
     names = {host: _report.plain(host)[:_LONGEST_NAME] for host in matrix.all}
-    digits, longest = len(str(len(matrix.all))), max(map(len, names.values()))
+    digits = len(str(len(matrix.all)))
+    longest = max(*map(len, names.values()), len(_CORNER) - digits - 1)
     if digits + 1 + longest + len(matrix.columns) * (digits + 2) > WIDTH or len(matrix.all) > _MOST_ROWS:
         return _by_role(report)
-    title = "FROM \\ TO".ljust(digits + 1 + longest)
-    lines = [title + "".join("  " + numbers[target].rjust(digits) for target in matrix.columns)]
+    lines = [_CORNER.ljust(digits + 1 + longest) + "".join("  " + numbers[target].rjust(digits) for target in matrix.columns)]
     for source in matrix.all:
         letters = [_letter(matrix, source, target) for target in matrix.columns]
         name = "%s %s" % (numbers[source].rjust(digits), names[source].ljust(longest))

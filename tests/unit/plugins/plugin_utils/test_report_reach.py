@@ -211,6 +211,13 @@ def test_lines_are_no_longer_than_120_columns(make):
     assert max(map(len, _report_text.render(make()).splitlines())) <= 120
 
 
+def test_letters_are_below_the_numbers_of_their_hosts_however_short_names_are():
+    lines = _report_text.render(samples.report(samples.result([samples.edge("a", "b"), samples.edge("b", "a")]))).splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("FROM"))
+    assert lines[head + 1].index(".") == lines[head].index("2")
+    assert lines[head + 2].index(".") == lines[head].index("1")
+
+
 def test_a_matrix_that_does_not_fit_is_a_table_of_roles():
     text = _report_text.render(samples.mesh(100))
     assert "FROM \\ TO" not in text
