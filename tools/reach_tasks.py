@@ -3,7 +3,8 @@
 
 """The tasks of the playbook `reach`, and what all playbooks say alike. For playbook_files.py.
 
-A task that every host skips costs half of one that it does, so a run in which all is well has one task that is for every host.
+A task that every host skips costs half of one that it does, so a run in which all is well has one task that is for every host,
+and that has neither a condition nor a template.
 What is only there before an installation has a tag that leaves it out, and what follows on failures comes after the end of the
 batch.
 """
@@ -22,8 +23,6 @@ REPORT_FILES = "{{ netports_report | default([], true) }}"
 
 _ALWAYS: Task = {"tags": ["always"]}
 _BEFORE_INSTALL: Task = {"tags": ["{{ 'always' if before_install | default(false) | bool else 'never' }}"]}
-# One timeout is enough.
-_REACHED = {"when": "(netports_reach_held | default({})).unreachable is not defined"}
 
 
 def tasks() -> List[Task]:
@@ -31,8 +30,7 @@ def tasks() -> List[Task]:
 
 
 def _step(name: str, step: str, **options: str) -> Task:
-    run = {} if step == "prepare" else {"run": "{{ netports_reach_run.run }}"}
-    return {"name": name, "netports.core.port_reach": {"step": step, **run, **options}}
+    return {"name": name, "netports.core.port_reach": {"step": step, **options}}
 
 
 def _plan() -> List[Task]:
@@ -61,8 +59,8 @@ def _plan() -> List[Task]:
 
 def _ask_each_other() -> List[Task]:
     hold = {**_step("Hold the ports of what is not installed yet", "hold"), "register": "netports_reach_held"}
-    probe = {**_step("Ask the others", "probe"), **_REACHED, "register": "netports_reach_probed"}
-    release = {**_step("Release the ports", "release"), **_REACHED}
+    probe = {**_step("Ask the others", "probe"), "register": "netports_reach_probed"}
+    release = _step("Release the ports", "release")
     return [
         {**hold, **UNTIL_THE_END, **_BEFORE_INSTALL},
         {**probe, **UNTIL_THE_END, **_ALWAYS},

@@ -28,7 +28,7 @@ from ansible_collections.netports.core.plugins.plugin_utils._spec_model import S
 _STEPS = ("prepare", "read", "plan", "hold", "probe", "release", "judge", "ask")
 _ARGUMENTS = {
     "step": {"type": "str", "choices": list(_STEPS), "required": True},
-    "run": {"type": "str"},
+    "run": {"type": "str", "default": "netports_reach_run"},
     "before_install": {"type": "bool", "default": False},
     "strict": {"type": "bool", "default": False},
     "sample": {"type": "raw", "default": 0},
@@ -56,15 +56,16 @@ class ActionModule(SpecAction):
             raise AnsibleActionFail(str(error)) from None
 
     def _step(self, params: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        step, run = params["step"], params["run"]
+        step = params["step"]
         if step == "prepare":
             return _reach_steps.prepare(self._task._uuid, params, task_vars, self._templar.template)
-        if not run:
-            raise Problem("run", "is missing; it is what the step prepare has returned")
+        run = _run(params["run"], task_vars)
         if step == "plan":
             return _reach_steps.plan(run, task_vars)
         if step == "judge":
             return _reach_steps.judge(run, params, task_vars)
+        if _unreachable(task_vars.get(params["held"])):
+            return dict(_NOTHING_TO_DO)
         steps = {"read": self._read, "hold": self._hold, "probe": self._probe, "release": self._release, "ask": self._ask}
         return steps[step](Files(run), params["host"] or task_vars["inventory_hostname"], task_vars)
 
@@ -135,3 +136,16 @@ class ActionModule(SpecAction):
         verdicts = {one["name"]: [one["verdict"], one["reason"]] for one in result["listeners"]}
         files.write(_reach_files.ASKED, {"plan": plan, "verdicts": verdicts}, host)
         return {"passed": True, "summary": result["summary"]}
+
+
+def _run(variable: str, task_vars: Mapping[str, Any]) -> str:
+    """A variable by its name and no template, which every host would have to resolve. Raises Problem."""
+    prepared = task_vars.get(variable)
+    if not isinstance(prepared, Mapping) or "run" not in prepared:
+        raise Problem("run", "%s is not what a task with step: prepare registered" % variable)
+    return str(prepared["run"])
+
+
+def _unreachable(held: Any) -> bool:
+    """Whether the host could not be reached when its ports were to be held: one timeout is enough."""
+    return isinstance(held, Mapping) and bool(held.get("unreachable"))

@@ -34,21 +34,22 @@ attributes:
 options:
   step:
     description:
-      - V(prepare) finds the roles, addresses and sites of all hosts of the inventory, and refuses options and files that are wrong.
+      - V(prepare) finds the roles, addresses and sites of all hosts of the inventory, and refuses wrong options and files.
         To be run once, before any host is touched, and registered.
       - V(read) reads on O(host) what its products are configured with, for the hosts that RV(read) names.
       - V(plan), to be run once, says who asks whom.
       - V(hold), a task of every host, holds its ports as M(netports.core.port_listen) does. For O(before_install) alone.
       - V(probe), a task of every host, asks the others.
       - V(release), a task of every host, ends what V(hold) has begun.
-      - V(judge), to be run once and registered, makes edges of that for M(netports.core.port_report). It is run again after V(ask).
+      - V(judge), to be run once and registered, makes edges of that for M(netports.core.port_report), and again after V(ask).
       - V(ask), a task of every host, asks the targets of what is broken whether they serve and admit it.
     type: str
     choices: [prepare, read, plan, hold, probe, release, judge, ask]
     required: true
   run:
-    description: RV(run) of the step V(prepare). All others need it.
+    description: The variable that the step V(prepare) has registered, for all others.
     type: str
+    default: netports_reach_run
   before_install:
     description:
       - Whether the products are not installed yet, so that M(netports.core.port_listen) has to stand in for them.
@@ -110,26 +111,23 @@ EXAMPLES = r"""
         sample: 5
       run_once: true
       delegate_to: localhost
-      register: started
+      register: netports_reach_run
 
     - name: Plan who asks whom
       netports.core.port_reach:
         step: plan
-        run: "{{ started.run }}"
       run_once: true
       delegate_to: localhost
 
     - name: Ask the others
       netports.core.port_reach:
         step: probe
-        run: "{{ started.run }}"
       register: netports_reach_probed
       ignore_unreachable: true
 
     - name: Find out what is broken
       netports.core.port_reach:
         step: judge
-        run: "{{ started.run }}"
       run_once: true
       delegate_to: localhost
       register: netports_reach_judged
@@ -137,7 +135,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 run:
-  description: What the other steps need.
+  description: What tells this run from others.
   returned: when O(step=prepare) or O(step=judge)
   type: str
 read:
@@ -186,7 +184,7 @@ def main() -> None:
     steps = ["prepare", "read", "plan", "hold", "probe", "release", "judge", "ask"]
     arguments = {
         "step": {"type": "str", "choices": steps, "required": True},
-        "run": {"type": "str"},
+        "run": {"type": "str", "default": "netports_reach_run"},
         "before_install": {"type": "bool", "default": False},
         "strict": {"type": "bool", "default": False},
         "sample": {"type": "raw", "default": 0},

@@ -14,7 +14,8 @@ author:
 description:
   - Makes one report of what M(netports.core.port_allow) and M(netports.core.port_verify) found on the hosts of a play, as text in
     the run and as files.
-  - The playbooks C(netports.core.site), C(netports.core.verify), C(netports.core.preflight) and C(netports.core.reach) end with it.
+  - The playbooks C(netports.core.site), C(netports.core.verify), C(netports.core.preflight) and C(netports.core.reach) end with
+    it.
   - It works on the controller alone, in three steps, which are tasks of one play with the strategy C(linear).
   - No host is touched, and none needs Python for it.
 extends_documentation_fragment:
