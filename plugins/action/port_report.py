@@ -29,6 +29,7 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
 )
 from ansible_collections.netports.core.plugins.plugin_utils._action import validated
 from ansible_collections.netports.core.plugins.plugin_utils._inventory_roles import HostRole
+from ansible_collections.netports.core.plugins.plugin_utils._reach import ReachResult
 from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
 from ansible_collections.netports.core.plugins.plugin_utils._report import HostResult, Report
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec, SpecError
@@ -113,7 +114,7 @@ class ActionModule(ActionBase):
         left = Files(_judged(params, task_vars)["run"]).read(_reach_files.REPORT)
         batch = set(task_vars["ansible_play_batch"])
         hosts = [host for host in left["hosts"] if host["host"] in batch]
-        mine = {**left["reach"], "edges": [edge for edge in left["reach"]["edges"] if edge["from"] in batch]}
+        mine: ReachResult = {**left["reach"], "edges": [edge for edge in left["reach"]["edges"] if edge["from"] in batch]}
         generated = _now()
         return (
             _report.build("reach", generated, left["hosts"], left["connections"], left["reach"]),
