@@ -14,7 +14,7 @@ description:
   - Turns listeners into the content of a file such as C(kuma.tf.json), with a security group and a rule for each port and
     network.
   - The rules are resources of their own (C(aws_vpc_security_group_ingress_rule)), which the provider C(hashicorp/aws) has
-    since 4.57.
+    since 4.56.
   - What a firewall need not admit, such as listeners on loopback, is left out.
   - A listener that has to be admitted and whose port is V(dynamic) is refused.
 positional: _input

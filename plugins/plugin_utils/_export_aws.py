@@ -14,7 +14,8 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Lis
 from ansible_collections.netports.core.plugins.plugin_utils import _export
 from ansible_collections.netports.core.plugins.plugin_utils._export import Opening
 
-_NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,99}"
+# AWS keeps names that begin with sg- to itself.
+_NAME = r"(?!sg-)[A-Za-z_][A-Za-z0-9_-]{0,99}"
 # Less than AWS takes in a description: "${" and "%{" would begin a template of Terraform's.
 _NOT_IN_DESCRIPTIONS = re.compile(r"[^0-9A-Za-z_ .:/()#,@\[\]+=&;!*-]")
 _LONGEST_DESCRIPTION = 255
@@ -28,7 +29,9 @@ def render(found: tuple[Opening, ...], name: str, vpc_id: str | None, egress: bo
 
     Raises Problem.
     """
-    name = _export.checked(name, "name", _NAME, "a name of a Terraform resource: letters, digits, _ and -")
+    name = _export.checked(
+        name, "name", _NAME, "a name of a Terraform resource and of a group: letters, digits, _ and -, not sg-"
+    )
     group: dict[str, Any] = {"name": name, "description": "Ports of %s" % name}
     if vpc_id is not None:
         group["vpc_id"] = vpc_id

@@ -330,3 +330,8 @@ def test_columns_are_keys_of_listeners(name: str) -> None:
     ):
         with pytest.raises(AnsibleFilterError, match=message):
             exported(name, LISTENERS, columns=columns)
+
+
+def test_names_that_aws_keeps_to_itself() -> None:
+    with pytest.raises(AnsibleFilterError, match="name: 'sg-web' is not a name of a Terraform resource"):
+        export("to_aws_security_group")(LISTENERS, "sg-web")
