@@ -9,7 +9,7 @@ FILE.json is a list of resolved listeners (docs/spec-format.md; what the lookup 
 these it binds the ones whose first `process` is NAME, as a Go program would: one dual-stack IPv6 socket where both
 families will do. A listener without `process` belongs to the name `stand-in`. It skips what has no socket of a
 process: `process: kernel`, NodePorts and redirects. An IP protocol gets a raw socket, which answers for it. A listener
-with `tls`, a file with a key and its certificate, speaks TLS.
+with `tls_file`, a file with a key and its certificate, speaks TLS.
 
 It prints `bound LISTENER PROTOCOL ADDRESS PORT` for each socket, then `ready`, which it tells systemd too; answers a TCP
 connection with the line `NAME LISTENER`, a datagram with itself, and a raw packet that says `question`; ends on SIGTERM.
@@ -102,7 +102,7 @@ def plans(listeners: Iterable[Dict[str, Any]], name: str, only: Iterable[str], s
     """What the process `name` opens, in the order of the listeners."""
     chosen = set(only)
     return [
-        Plan(item["name"], item["protocol"], family, address, v6only, item.get("device"), item.get("tls"), ports(item))
+        Plan(item["name"], item["protocol"], family, address, v6only, item.get("device"), item.get("tls_file"), ports(item))
         for item in listeners
         if owner(item) == name and wants_socket(item) and (not chosen or item["name"] in chosen)
         for family, address, v6only in sockets(item, stack)
