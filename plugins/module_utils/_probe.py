@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import math
-import resource
-import socket
+import os
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _token
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
 from ansible_collections.netports.core.plugins.module_utils._probing import model, questions, resolver
-from ansible_collections.netports.core.plugins.module_utils._probing.dialogues import check_tls
 from ansible_collections.netports.core.plugins.module_utils._probing.loop import Loop, Probe, Settings, check
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
@@ -24,7 +21,9 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
     ProbeError,
     Target,
 )
-from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import NamespaceError, run_in
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 _SPARE_FILES = 64  # what the module has open anyway, with room
 _MAX_NAME_BYTES = 15  # of a network device
@@ -65,7 +64,7 @@ def parse_options(params: Mapping[str, Any]) -> Options:
     for name, least in (("concurrency", 1), ("retries", 0)):
         if params[name] < least:
             raise ProbeError("%s: %s is less than %d" % (name, params[name], least))
-    if not (math.isfinite(params["timeout"]) and params["timeout"] > 0):
+    if not 0 < params["timeout"] < float("inf"):
         raise ProbeError("timeout: %s is no number of seconds above 0" % params["timeout"])
     device = params["device"]
     if device is not None and not 0 < len(device.encode()) <= _MAX_NAME_BYTES:
@@ -116,9 +115,14 @@ def probe(params: Mapping[str, Any]) -> Dict[str, Any]:
     """The module's result. Raises ProbeError."""
     options = parse_options(params)
     if any(target.tls for target in options.targets):
+        from ansible_collections.netports.core.plugins.module_utils._probing.tls import check_tls
+
         check_tls()
     if options.namespace is None:
         return _probe_here(options)
+    # What few runs need is imported by them alone.
+    from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import NamespaceError, run_in
+
     try:
         return run_in(options.namespace, lambda: _probe_here(options))
     except NamespaceError as problem:
@@ -158,11 +162,12 @@ def _unresolved(problem: str) -> Outcome:
 
 def _allow_files(number: int) -> None:
     """Raise this process's own limit of open files as far as it may; the loop makes do with what there is."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    if 0 <= os.sysconf("SC_OPEN_MAX") < number:
+        import resource
+
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (number if hard == resource.RLIM_INFINITY else min(number, hard), hard))
         except (OSError, ValueError):
             pass  # a container may forbid even that
 

@@ -48,7 +48,7 @@ def slow(lab: Lab, host: Host) -> SlowLink:
         "link set dev %s master lab up" % outer,
     ]
     lab.switch.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n")
-    argv = [host.python, "-I", "-S", HERE / "_relay.py", port, inner]
+    argv = [host.python, "-I", "-S", str(HERE / "_relay.py"), port, inner]
     link = SlowLink(lab.switch.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
     link.delay(0.0)
     return link

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All questions at once: non-blocking sockets in one selector loop.
+"""All questions at once: non-blocking sockets and one epoll.
 
 A question that may have been lost is asked again at equal steps of the timeout: UDP by the same socket, TCP by a further
 connection beside the first, whose slow answer still counts. So retries cost no time.
@@ -12,19 +12,12 @@ from __future__ import annotations
 
 import errno
 import heapq
-import selectors
-import socket
+import select
 import time
-from collections import deque
-from typing import Any, Deque, List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
 from ansible_collections.netports.core.plugins.module_utils._probing import refusals
-from ansible_collections.netports.core.plugins.module_utils._probing.dialogues import (
-    Dialogue,
-    TlsDialogue,
-    TokenDialogue,
-    tls_fault,
-)
+from ansible_collections.netports.core.plugins.module_utils._probing.dialogues import Dialogue, TokenDialogue
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
     FILTERED,
@@ -37,11 +30,15 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
     Target,
 )
 
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
+
 # Python's socket module has no name for it everywhere.
 _SO_BINDTODEVICE = 25
 # So many are begun before answers are looked at, so that the first are not timed late.
 _BATCH = 64
 _DATAGRAM = 65535
+_ACCEPTS = Finding(OPEN, "it accepts connections")
 
 
 class Settings(NamedTuple):
@@ -98,13 +95,12 @@ def _of_settings(settings: Settings, error: OSError) -> ProbeError:
 def _socket(family: int, protocol: str, settings: Settings) -> socket.socket:
     """A socket that leaves by the source address and device. Raises OSError, _FilesUsedUp."""
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+        sock = socket.socket(family, (socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM) | socket.SOCK_NONBLOCK)
     except OSError as error:
         if error.errno in refusals.FILES_USED_UP:
             raise _FilesUsedUp(error.strerror) from None
         raise
     try:
-        sock.setblocking(False)
         refusals.ask_for_details(sock, family)
         if settings.device:
             sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, settings.device.encode() + b"\0")
@@ -123,33 +119,35 @@ class Loop:
         self.limit = settings.concurrency
         self._settings = settings
         self._step = settings.timeout / (settings.retries + 1)
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._watched: Dict[int, Tuple[Probe, socket.socket]] = {}
         self._active = 0
         self._timers: List[Tuple[float, int, Probe]] = []
         self._serial = 0
 
     def run(self, probes: Sequence[Probe]) -> None:
-        waiting: Deque[Probe] = deque(probes)
+        waiting = list(reversed(probes))
         while waiting or self._active:
             self._begin(waiting)
             # Looked at before the answers are: one that came while this process had to wait is not late.
             now = time.monotonic()
-            for key, _events in self._selector.select(self._patience(waiting, now)):
-                self._ready(key)
+            for handle, events in self._epoll.poll(self._patience(waiting, now)):
+                if handle in self._watched:
+                    self._ready(*self._watched[handle], events)
             self._look_at_the_time(now)
-        self._selector.close()
+        self._epoll.close()
 
-    def _patience(self, waiting: Deque[Probe], now: float) -> float:
+    def _patience(self, waiting: List[Probe], now: float) -> float:
         if not self._active or (waiting and self._active < self.limit):
             return 0.0
         # A probe that is done leaves its timer behind; waking up for it costs nothing.
         return max(0.0, self._timers[0][0] - now)
 
-    def _begin(self, waiting: Deque[Probe]) -> None:
+    def _begin(self, waiting: List[Probe]) -> None:
         for _number in range(_BATCH):
             if not waiting or self._active >= self.limit:
                 return
-            probe = waiting[0]
+            probe = waiting[-1]
             probe.started = time.monotonic()
             self._active += 1
             try:
@@ -160,7 +158,7 @@ class Loop:
                     self.limit = self._active
                     return
                 self._finish(probe, Finding(ERROR, "this host could not ask: %s" % problem))
-            waiting.popleft()
+            waiting.pop()
             if probe.outcome is None:
                 self._set_timer(probe)
 
@@ -210,7 +208,11 @@ class Loop:
             # On this host itself a refusal comes at once.
             self._finish(probe, self._failure(probe, sock, number) if number == errno.ECONNREFUSED else refusals.local(number))
             return
-        self._selector.register(sock, selectors.EVENT_WRITE, probe)
+        self._watch(probe, sock, select.EPOLLOUT)
+
+    def _watch(self, probe: Probe, sock: socket.socket, events: int) -> None:
+        self._watched[sock.fileno()] = (probe, sock)
+        self._epoll.register(sock, events)
 
     def _send(self, probe: Probe) -> None:
         if not probe.sockets:
@@ -218,7 +220,7 @@ class Loop:
             probe.sockets.append(sock)
             # Connected, it is handed the refusals that come back, and answers of nobody else.
             sock.connect(probe.sockaddr)
-            self._selector.register(sock, selectors.EVENT_READ, probe)
+            self._watch(probe, sock, select.EPOLLIN)
         probe.attempts += 1
         sock = probe.sockets[0]
         try:
@@ -235,42 +237,39 @@ class Loop:
     def _failure(probe: Probe, sock: socket.socket, number: int) -> Finding:
         return refusals.remote(probe.target.protocol, number, refusals.details(sock))
 
-    def _ready(self, key: selectors.SelectorKey) -> None:
-        probe: Probe = key.data
-        sock: Any = key.fileobj
-        if probe.outcome is not None:
-            return
+    def _ready(self, probe: Probe, sock: socket.socket, events: int) -> None:
         if probe.dialogue is not None:
             self._talk(probe, probe.dialogue)
         elif probe.target.protocol == "tcp":
-            self._connected(probe, sock)
+            self._connected(probe, sock, events)
         else:
             self._heard(probe, sock)
 
-    def _connected(self, probe: Probe, sock: socket.socket) -> None:
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    def _connected(self, probe: Probe, sock: socket.socket, events: int) -> None:
+        # Without an error on it the kernel need not be asked for one.
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if events != select.EPOLLOUT else 0
         if number:
             self._finish(probe, self._failure(probe, sock, number))
-        elif _with_itself(sock):
+        elif _with_itself(sock, probe.target.port):
             self._finish(probe, Finding(REFUSED, "nothing listens there: the connection was with itself"))
         elif probe.target.tls or probe.target.token:
             self._start_dialogue(probe, sock)
         else:
-            self._finish(probe, Finding(OPEN, "it accepts connections"))
+            self._finish(probe, _ACCEPTS)
 
     def _start_dialogue(self, probe: Probe, sock: socket.socket) -> None:
         self._close_all(probe, but=sock)
-        self._selector.unregister(sock)
-        try:
-            if probe.target.tls:
-                probe.dialogue = TlsDialogue(sock, probe.target.host)
-            else:
-                probe.dialogue = TokenDialogue(sock, probe.target.token)
-        except OSError as error:
-            self._finish(probe, tls_fault(error.strerror or str(error)))
-            return
-        probe.sockets = [probe.dialogue.sock]
-        self._selector.register(probe.dialogue.sock, selectors.EVENT_WRITE, probe)
+        if probe.target.tls:
+            from ansible_collections.netports.core.plugins.module_utils._probing import tls
+
+            try:
+                probe.dialogue = tls.TlsDialogue(sock, probe.target.host)
+            except OSError as error:
+                self._finish(probe, tls.tls_fault(error.strerror or str(error)))
+                return
+            probe.sockets = [probe.dialogue.sock]
+        else:
+            probe.dialogue = TokenDialogue(sock, probe.target.token)
         self._talk(probe, probe.dialogue)
 
     def _talk(self, probe: Probe, dialogue: Dialogue) -> None:
@@ -278,7 +277,7 @@ class Loop:
         if finding is not None:
             self._finish(probe, finding)
             return
-        self._selector.modify(dialogue.sock, selectors.EVENT_WRITE if dialogue.wants_to_write else selectors.EVENT_READ, probe)
+        self._epoll.modify(dialogue.sock, select.EPOLLOUT if dialogue.wants_to_write else select.EPOLLIN)
 
     def _heard(self, probe: Probe, sock: socket.socket) -> None:
         try:
@@ -313,17 +312,15 @@ class Loop:
         for sock in probe.sockets:
             if sock is but:
                 continue
-            try:
-                self._selector.unregister(sock)
-            except KeyError:
-                pass  # its connect failed at once
-            sock.close()
+            self._watched.pop(sock.fileno(), None)
+            sock.close()  # which ends its being watched by the kernel
         probe.sockets = [but] if but is not None else []
 
 
-def _with_itself(sock: socket.socket) -> bool:
+def _with_itself(sock: socket.socket, port: int) -> bool:
     """Whether TCP joined the socket to itself, as it does when it chose the very port that it asks for."""
+    own = sock.getsockname()[:2]
     try:
-        return bool(sock.getsockname()[:2] == sock.getpeername()[:2])
+        return bool(own[1] == port and own == sock.getpeername()[:2])
     except OSError:
         return False  # there was a peer, and it is gone already

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 OPEN = "open"
 REFUSED = "refused"
@@ -67,7 +70,7 @@ class Outcome(NamedTuple):
 
 def result(target: Target, outcomes: Sequence[Outcome]) -> Dict[str, Any]:
     """One element of the module's `results`. A target is what its best address is."""
-    best = min(outcomes, key=lambda outcome: (STATES.index(outcome.finding.state), bool(outcome.finding.fault)))
+    best = outcomes[0] if len(outcomes) == 1 else min(outcomes, key=_rank)
     found: Dict[str, Any] = {
         "name": target.name,
         "host": target.host,
@@ -80,6 +83,10 @@ def result(target: Target, outcomes: Sequence[Outcome]) -> Dict[str, Any]:
     found["tls"] = best.finding.tls
     found["addresses"] = [outcome.as_dict() for outcome in outcomes if outcome.address is not None]
     return found
+
+
+def _rank(outcome: Outcome) -> Tuple[int, bool]:
+    return STATES.index(outcome.finding.state), bool(outcome.finding.fault)
 
 
 def passes(target: Target, outcomes: Sequence[Outcome]) -> Optional[bool]:

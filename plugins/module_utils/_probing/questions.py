@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
-import binascii
 import struct
-from typing import Optional, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
 
 # The DNS of Kuma's data plane answers on 15053, that of its control plane on 5653.
 BY_PORT = {53: "dns", 5653: "dns", 15053: "dns", 123: "ntp"}
@@ -39,7 +42,7 @@ def encode(question: Optional[str], protocol: str, port: int) -> Tuple[bytes, bo
     if kind in ("dns", "ntp"):
         return (dns() if kind == "dns" else ntp()), True
     try:
-        sent = binascii.unhexlify("".join(kind.split()))
+        sent = bytes.fromhex("".join(kind.split()))
     except ValueError:
         raise ValueError("%r is neither dns nor ntp nor bytes in hexadecimal" % (question,)) from None
     if not sent:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
 import sys
-from typing import List, NamedTuple, Optional, Tuple
 
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
     FILTERED,
@@ -20,6 +19,9 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
     UNREACHABLE,
     Finding,
 )
+
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
 
 # Python's socket module has no names for them.
 _IP_RECVERR = 11

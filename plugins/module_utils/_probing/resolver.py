@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+    Address = Tuple[int, Tuple[Any, ...]]
 
 _THREADS = 32
 _FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
-
-Address = Tuple[int, Tuple[Any, ...]]
 
 
 class Resolved(NamedTuple):
@@ -27,18 +30,37 @@ def resolve(hosts: Iterable[str], family: str, timeout: float) -> Dict[str, Reso
     found: Dict[str, Resolved] = {}
     names: List[str] = []
     for host in dict.fromkeys(hosts):
-        try:
-            found[host] = _look_up(host, family, socket.AI_NUMERICHOST)
-        except (OSError, UnicodeError):
+        answer = _read(host, family)
+        if answer is None:
             names.append(host)
+        else:
+            found[host] = answer
     if names:
         found.update(_by_threads(names, family, timeout))
     return found
 
 
+def _read(host: str, family: str) -> Optional[Resolved]:
+    """What is an address itself. The usual forms are known without the resolver, which reads its settings first."""
+    for kind, rest in ((socket.AF_INET, (0,)), (socket.AF_INET6, (0, 0, 0))):
+        try:
+            text = socket.inet_ntop(kind, socket.inet_pton(kind, host))
+        except (OSError, ValueError):
+            continue
+        return _of_family(host, family, [(int(kind), (text,) + rest)])
+    try:
+        return _look_up(host, family, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+
+
 def _look_up(host: str, family: str, flags: int = 0) -> Resolved:
     answers = socket.getaddrinfo(host, None, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, flags)
     addresses = list(dict.fromkeys((int(kind), tuple(sockaddr)) for kind, _type, _protocol, _name, sockaddr in answers))
+    return _of_family(host, family, addresses)
+
+
+def _of_family(host: str, family: str, addresses: List[Address]) -> Resolved:
     wanted = [each for each in addresses if family == "any" or each[0] == _FAMILIES[family]]
     if wanted:
         return Resolved(wanted)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Callable, List, TypeVar
+
+from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Callable, List, TypeVar
+
+    T = TypeVar("T")
 
 _NAMED = "/run/netns"
 _CLONE_NEWNET = 0x40000000
-
-T = TypeVar("T")
 
 
 class NamespaceError(Exception):

@@ -58,3 +58,18 @@ def test_reading_sockets_imports_nothing_slow() -> None:
     ) % _light.__file__.rpartition("/ansible_collections/")[0]
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_probing_addresses_imports_nothing_slow() -> None:
+    program = (
+        "import sys; sys.path.insert(0, %r)\n"
+        "from ansible_collections.netports.core.plugins.module_utils import _probe\n"
+        "def complete(options, given):\n"
+        "    return dict({name: option.get('default') for name, option in options.items()}, **given)\n"
+        "options = _probe.probe_arguments()\n"
+        "target = complete(options['targets']['options'], dict(host='127.0.0.1', port=1))\n"
+        "_probe.probe(complete(options, dict(targets=[target])))\n"
+        "print(sorted({'typing', 're', 'socket', 'enum', 'collections', 'selectors', 'ssl', 'threading'} & set(sys.modules)))"
+    ) % _light.__file__.rpartition("/ansible_collections/")[0]
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
