@@ -4,7 +4,7 @@
 PYTEST := .venv/bin/python -m pytest
 ROLE ?= kuma_zone_cp
 
-.PHONY: help setup demo test test-fast lint docs bench clean
+.PHONY: help setup demo test test-fast lint docs bench artefact clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,5 +37,9 @@ bench: ## speed, as ratios against what else could be run
 	@tools/setup test
 	@for bench in tests/benchmark/bench_*.py; do .venv/bin/python $$bench || exit; done
 
+artefact: ## what users install, made of the commit that is checked out, in dist/
+	@tools/setup test
+	@.venv/bin/python tools/build.py
+
 clean: ## everything that set-up and tests made here
-	rm -rf .venv tests/output .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv dist tests/output .pytest_cache .ruff_cache .mypy_cache .hypothesis
