@@ -106,5 +106,4 @@ def _lines(family: _Family) -> Sequence[str]:
 
 
 def _text(labels: Labels) -> str:
-    """An empty label is the same as none."""
-    return ",".join('%s="%s"' % (name, str(value).translate(_ESCAPES)) for name, value in labels.items() if value)
+    return ",".join('%s="%s"' % (name, value.translate(_ESCAPES)) for name, value in labels.items())

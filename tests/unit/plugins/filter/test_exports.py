@@ -148,9 +148,9 @@ def test_every_role_of_the_spec_can_be_exported_or_is_refused_with_a_cure(name: 
 
 
 def test_firewalld_service() -> None:
-    text = exported("to_firewalld_service", [*LISTENERS, IPIP, {**API, "name": "again"}], description="a < b & c")
-    root = ElementTree.fromstring(text)
-    assert root.findtext("short") == "web"
+    listeners = [*LISTENERS, IPIP, {**API, "name": "again"}]
+    root = ElementTree.fromstring(export("to_firewalld_service")(listeners, "<web>", description="a < b & c"))
+    assert root.findtext("short") == "<web>"
     assert root.findtext("description") == "a < b & c"
     ports = [(port.get("port"), port.get("protocol")) for port in root.iter("port")]
     assert ports == [("5681", "tcp"), ("53", "udp"), ("30001-30100", "tcp")]
@@ -206,7 +206,8 @@ def test_nftables_sets_join_what_overlaps() -> None:
 
 def test_network_policy() -> None:
     pods = {"matchLabels": {"app": "web"}}
-    policy = exported("to_network_policy", LISTENERS, namespace="shop", pod_selector=pods, clients=CLIENTS)
+    listeners = [*LISTENERS, {**DATA, "name": "again"}]
+    policy = exported("to_network_policy", listeners, namespace="shop", pod_selector=pods, clients=CLIENTS)
     assert policy["metadata"] == {"name": "web", "namespace": "shop"}
     assert policy["spec"]["podSelector"] == pods
     networks = ["192.0.2.0/24", "198.51.100.1/32", "2001:db8::/64"]
@@ -261,6 +262,9 @@ def test_aws_refuses_two_rules_of_one_port_and_network_so_there_is_one() -> None
     rules = exported("to_aws_security_group", [API, {**API, "name": "gui"}])["resource"]["aws_vpc_security_group_ingress_rule"]
     assert [rule["description"].split(":")[0] for rule in rules.values()] == ["api", "api"]
     assert all("; gui: " in rule["description"] for rule in rules.values())
+    many = [{**API, "name": "name-%d" % number} for number in range(100)]
+    rules = exported("to_aws_security_group", many)["resource"]["aws_vpc_security_group_ingress_rule"]
+    assert {len(rule["description"]) for rule in rules.values()} == {255}
 
 
 def test_aws_lets_out_what_it_let_out_unless_told_otherwise() -> None:
@@ -284,7 +288,8 @@ def test_goss_leaves_out_what_has_no_socket_or_may_be_absent() -> None:
 
 
 def test_blackbox_targets() -> None:
-    listeners = [*LISTENERS, IPIP, NODE, MOVING, {**API, "name": "spare", "optional": True}]
+    inner = {**API, "name": "inner", "bind": "127.0.0.53"}
+    listeners = [*LISTENERS, IPIP, NODE, MOVING, inner, {**API, "name": "spare", "optional": True}]
     targets = export("to_blackbox_targets")(listeners, ["web.example.com", "2001:db8::1"], labels={"role": "web", "rack": 3})
     assert targets == [
         {

@@ -60,6 +60,11 @@ def test_a_run_without_verdicts_failed_and_says_nothing_of_listeners() -> None:
     assert not [name for name in found if "listener" in name and "web" in name]
 
 
+def test_what_the_task_itself_calls_failed_is() -> None:
+    found = samples(to_metrics({**result(ok=1), "failed": True}))
+    assert found['netports_verify_failed{role="web"}'] == "1"
+
+
 def test_who_was_not_asked_is_left_out() -> None:
     assert to_metrics([{"skipped": True}, {"unreachable": True, "msg": "no route"}]) == ""
 

@@ -99,6 +99,15 @@ def test_a_change_into_another_change_begins_anew() -> None:
     assert changes(watch(debounce=3), *looks) == [[], [], [], [], [], [], ["changed_hands"]]
 
 
+def test_each_change_has_to_last_of_itself() -> None:
+    looks = [held("a"), held("b"), held("b"), held("b"), held("c"), held("c"), held("c")]
+    assert changes(watch(debounce=2), *looks) == [[], [], [], ["changed_hands"], [], [], ["changed_hands"]]
+
+
+def test_a_verdict_without_a_socket_is_no_presence() -> None:
+    assert _watch.state_of(Finding(WEB, "unverifiable", "the evidence cannot tell")).present is False
+
+
 def test_hands_have_not_changed_while_one_of_them_holds_it() -> None:
     looks = [held("systemd", "sshd"), held("sshd"), held("sshd", "sshd-session"), held("sshd-session"), held("systemd")]
     assert changes(watch(), *looks) == [[], [], [], [], ["changed_hands"]]
