@@ -70,7 +70,9 @@ def _names(hosts: Sequence[str], several: bool) -> str:
 
 
 def _body(matrix: Matrix, sources: Sequence[str], columns: Sequence[tuple[str, list[str]]], site: str) -> str:
-    title = '<tr class="site"><th scope="rowgroup">%s</th><td colspan="%d"></td></tr>\n' % (escaped(site), len(matrix.columns))
+    # To the right end of the table, as its head.
+    width = len(matrix.columns) + 1
+    title = '<tr class="site"><th scope="rowgroup">%s</th><td colspan="%d"></td></tr>\n' % (escaped(site), width)
     rows = [_row(matrix, source, columns) for source in sources]
     return "<tbody>%s%s</tbody>\n" % (title if site else "", "\n".join(rows))
 
