@@ -280,18 +280,19 @@ def wanted_files(spec: _spec_model.Spec) -> Dict[str, str]:
     wanted["docs/reference.md"] = with_blocks(
         "docs/reference.md", {name: "\n%s\n" % table(rows) for name, rows in tables.items()}
     )
-    wanted["docs/quick-start.md"] = with_examples((ROOT / "docs" / "quick-start.md").read_text())
+    for document in ("docs/quick-start.md", "docs/howto/awx.md"):
+        wanted[document] = with_examples((ROOT / document).read_text())
     return wanted
 
 
 def with_examples(text: str) -> str:
-    """A document of docs/ with the text of each file that a line like `<!-- examples/kuma.yml -->` names below that line."""
+    """A document with the text of each file that a line like `<!-- examples/kuma.yml -->` names, from docs/, below that line."""
 
     def shown(found: re.Match[str]) -> str:
-        example = (ROOT / "docs" / found.group("file")).read_text().split("---\n", 1)[1]
+        example = re.sub(r"^(# SPDX-.*\n|---\n)+\n?", "", (ROOT / "docs" / found.group("file")).read_text())
         return "%s```yaml\n%s```\n" % (found.group("line"), example)
 
-    return re.sub(r"(?P<line><!-- (?P<file>examples/\S+) -->\n)(```yaml\n.*?```\n)?", shown, text, flags=re.DOTALL)
+    return re.sub(r"(?P<line><!-- (?P<file>\S+\.yml) -->\n)(```yaml\n.*?```\n)?", shown, text, flags=re.DOTALL)
 
 
 def with_blocks(document: str, blocks: Dict[str, str]) -> str:

@@ -8,7 +8,7 @@ A comment on the line above a block says what becomes of it where it is not simp
     <!-- not run: WHY -->           output, a sketch, what needs another program or a network
     <!-- run by: TEST -->           by that file of tests, extensions or tools, which names the page
     <!-- file: NAME -->             it is a file of what the page's commands work on
-    <!-- examples/NAME.yml -->      the text of that file of docs/, which tests run
+    <!-- PATH.yml -->               the text of that file, as seen from docs/, which tests run (tools/generate.py puts it there)
 
 `<!-- all run by: TEST -->` stands for all blocks of a page.
 """
@@ -78,7 +78,7 @@ def _said(mark: str | None) -> tuple[str, str]:
     found = _MARK.fullmatch(mark or "")
     if not found:
         return "", ""
-    return found["kind"] or ("example" if found["value"].startswith("examples/") else ""), found["value"]
+    return found["kind"] or ("example" if found["value"].endswith(".yml") else ""), found["value"]
 
 
 def examples() -> Iterator[Block]:
