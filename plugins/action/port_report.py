@@ -114,10 +114,12 @@ class ActionModule(ActionBase):
         left = Files(_judged(params, task_vars)["run"]).read(_reach_files.REPORT)
         batch = set(task_vars["ansible_play_batch"])
         hosts = [host for host in left["hosts"] if host["host"] in batch]
-        mine: ReachResult = {**left["reach"], "edges": [edge for edge in left["reach"]["edges"] if edge["from"] in batch]}
+        everything: ReachResult = left["reach"]
+        mine = everything.copy()
+        mine["edges"] = [edge for edge in everything["edges"] if edge["from"] in batch]
         generated = _now()
         return (
-            _report.build("reach", generated, left["hosts"], left["connections"], left["reach"]),
+            _report.build("reach", generated, left["hosts"], left["connections"], everything),
             _report.build("reach", generated, hosts, [], mine),
         )
 

@@ -83,6 +83,10 @@ class Matrix(NamedTuple):
     columns: list[str]
     cells: dict[tuple[str, str], list[EdgeResult]]
 
+    @property
+    def size(self) -> int:
+        return len(self.rows) * len(self.columns)
+
 
 def of_hosts(reach: ReachResult) -> Matrix:
     """Hosts of a site are beside each other, so that what is broken between two sites is a block."""
@@ -106,10 +110,10 @@ def of_roles(report: Report) -> Matrix:
     return _matrix(_report.edges(report), lambda edge: (roles.get(edge["from"], "-"), edge["role"]), _report.natural)
 
 
-def in_few(report: Report) -> Matrix:
-    """The matrix for more hosts than anybody can look at: by site where there are several, else by role."""
+def in_few(report: Report, most: int) -> Matrix:
+    """The matrix for more hosts than anybody can look at: by site where there are several, and not too many, else by role."""
     by_site = of_sites(report["reach"])
-    return by_site if len({*by_site.rows, *by_site.columns}) > 1 else of_roles(report)
+    return by_site if len(by_site.all) > 1 and by_site.size <= most else of_roles(report)
 
 
 def _matrix(edges: Iterable[EdgeResult], ends: Callable[[EdgeResult], tuple[str, str]], order: Callable[[str], Any]) -> Matrix:

@@ -29,6 +29,7 @@ from ansible_collections.netports.core.plugins.plugin_utils._report_reach_matrix
 _HOSTS_NAMED = 100
 _BLOCKS_SHOWN = 100
 _EDGES_NAMED = 50
+_SITES_NAMED = 400
 
 
 def totals(report: Report) -> list[tuple[int, str, str]]:
@@ -80,12 +81,14 @@ def _coverage(report: Report) -> str:
     said = report["reach"]["coverage"]
     text = "<p>%s.</p>" % escaped(_report_reach.coverage_text(report["reach"]))
     rows = [(one["from"] or "-", one["to"] or "-", str(one["pairs"]), str(one["probed"])) for one in said["sites"]]
+    # Between which nobody asked is first.
     rows.sort(key=lambda row: (row[3] != "0", _report.natural(row[0]), _report.natural(row[1])))
     if len(rows) < 2:
         return '<div class="coverage">%s</div>' % text
     missed = sum(row[3] == "0" for row in rows)
     left = "%d of %d pairs of sites without a probe" % (missed, len(rows)) if missed else "All %d pairs of sites" % len(rows)
-    words = table(("From site", "To site", "Pairs of hosts", "Probed"), rows)
+    more = [("and %d more" % (len(rows) - _SITES_NAMED), "", "", "")] if len(rows) > _SITES_NAMED else []
+    words = table(("From site", "To site", "Pairs of hosts", "Probed"), [*rows[:_SITES_NAMED], *more])
     return '<div class="coverage">%s<details><summary>%s</summary>%s</details></div>' % (text, left, words)
 
 

@@ -15,14 +15,14 @@ from ansible_collections.netports.core.plugins.plugin_utils._report import Repor
 from ansible_collections.netports.core.plugins.plugin_utils._report_markdown_table import escaped, hosts, section
 from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Matrix
 
-_MOST_COLUMNS = 12
+_MOST_PAIRS = 150
 
 
 def sections(report: Report, room: int) -> list[str]:
     """What is broken has most of the room."""
     matrix = _report_reach.of_hosts(report["reach"])
-    if len(matrix.columns) > _MOST_COLUMNS or len(matrix.rows) > _MOST_COLUMNS:
-        matrix = _report_reach.in_few(report)
+    if matrix.size > _MOST_PAIRS:
+        matrix = _report_reach.in_few(report, _MOST_PAIRS)
     header = ("From", *map(escaped, matrix.columns))
     left = report["reach"]["not_probed"]
     return [

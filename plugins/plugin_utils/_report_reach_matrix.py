@@ -30,8 +30,8 @@ _EDGES_NAMED = 8
 
 def render(report: Report) -> str:
     matrix = _report_reach.of_hosts(report["reach"])
-    if len(matrix.rows) * len(matrix.columns) > _MOST_PAIRS:
-        return _of_groups(_report_reach.in_few(report))
+    if matrix.size > _MOST_PAIRS:
+        return _of_groups(_report_reach.in_few(report, _MOST_PAIRS))
     return _of_hosts(matrix, report["reach"]["sites"])
 
 

@@ -351,6 +351,22 @@ def test_more_hosts_than_anybody_looks_at_are_shown_by_site_or_by_role(monkeypat
     assert not page(samples.mesh(19)).all("td", "wide")
 
 
+@pytest.mark.slow
+def test_a_sample_of_thousands_of_hosts_in_hundreds_of_sites_is_a_page_that_opens():
+    names = ["host-%04d" % number for number in range(3000)]
+    edges = [
+        samples.broken(source, names[(number + step) % 3000], "filtered", "path")
+        if number % 3
+        else samples.edge(source, names[(number + step) % 3000])
+        for number, source in enumerate(names)
+        for step in (1, 500)
+    ]
+    report = samples.report(samples.result(edges, {name: "rack%d" % (number // 10) for number, name in enumerate(names)}))
+    assert len(_report_html.render(report)) < 1_000_000
+    assert len(_report_markdown.render(report)) < 65_536
+    assert len(_report_text.render(report)) < 1_000_000
+
+
 def test_each_cause_is_a_card_with_its_remedy_and_the_hosts_on_both_ends():
     text = page(samples.mesh(20)).text
     for cause in ("route", "network", "service"):
