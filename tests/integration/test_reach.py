@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Dict
 
 import pytest
 
@@ -19,7 +19,7 @@ API, BOTH, GOSSIP, INSIDE = 7000, 7001, 7002, 7003
 PRODUCT = spec(
     ["asker", "server", "dual", "peer"],
     [
-        listener("api", ["server"], API, ["asker", "operator"]),
+        listener("api", ["server"], API, ["asker", "operator"], setting="api.port"),
         listener("both", ["dual"], BOTH, ["asker"], family="both"),
         listener("gossip", ["peer"], GOSSIP, ["peer"], protocol="udp"),
         listener("inside", ["peer"], INSIDE, [], bind="loopback"),
@@ -156,18 +156,19 @@ def held(host: Host) -> str:
 def test_before_the_installation_ports_are_held_and_released(lab: Lab) -> None:
     mesh = Mesh(lab, PRODUCT)
     mesh.host("asker", "asker")
-    hosts: Dict[str, Any] = {name: mesh.host(name, "server") for name in ("free", "taken", "shut", "proxied")}
+    hosts: Dict[str, Host] = {
+        name: mesh.host(name, "server", families=("ipv4",)) for name in ("free", "taken", "shut", "proxied")
+    }
     mesh.serve(hosts["taken"], "api")
     firewall.install(hosts["shut"])
-    # A transparent proxy on the way accepts whatever comes for one of them, and does not know the token.
+    # A transparent proxy takes whatever goes to one of them, and does not know the token.
     proxy = lab.host("proxy")
-    proxy.run(["ip", "addr", "add", "%s/32" % hosts["proxied"].ipv4, "dev", "lo"])
-    hosts["proxied"].run(["ip", "-6", "addr", "flush", "dev", "eth0"])
     mesh.serve(proxy, "api")
-    asker = lab.hosts["asker"]
-    asker.run(["ip", "route", "add", "%s/32" % hosts["proxied"].ipv4, "via", str(proxy.ipv4)])
+    redirect = "ip daddr %s tcp dport %d dnat to %s" % (hosts["proxied"].ipv4, API, proxy.ipv4)
+    chain = "chain output { type nat hook output priority -100; %s; }" % redirect
+    lab.hosts["asker"].run(["nft", "-f", "-"], input="table ip proxy { %s; }\n" % chain)
 
-    done = mesh.run("--extra-vars", "before_install=true", variables={"sample": 0})
+    done = mesh.run("--extra-vars", "before_install=true")
     assert done.code == 2, done.output
     found = mesh.report()
     assert {key[1]: value for key, value in edges(found).items()} == {
@@ -183,3 +184,30 @@ def test_before_the_installation_ports_are_held_and_released(lab: Lab) -> None:
     foreseen = mesh.run("--check", "--extra-vars", "before_install=true")
     assert foreseen.code == 0, foreseen.output
     assert {value[0] for value in edges(mesh.report()).values()} == {"not_run"}
+
+
+@pytest.mark.slow
+def test_what_hosts_listen_on_is_what_their_variables_and_files_say(lab: Lab) -> None:
+    mesh = Mesh(lab, PRODUCT)
+    config = {"config_file": "/run/lab/product.yml"}
+    ports = {"api": "{{ moved_to }}"}
+    moved = {
+        "by-variable": mesh.host("by-variable", "server", "asker", server_ports=ports, moved_to=7100),
+        "by-file": mesh.host("by-file", "server", "asker", server_product_config=config),
+    }
+    moved["by-file"].write(config["config_file"], json.dumps({"api": {"port": 7200}}))
+    for name, port in (("by-variable", 7100), ("by-file", 7200)):
+        mesh.serve(moved[name], "api", port=port)
+    mesh.host("wrong", "server", server_version="never")
+    mesh.declare("unread", "server", server_product_config=config, **NOBODY_THERE, netports_addresses=["198.51.100.99"])
+
+    done = mesh.run()
+    found = mesh.report()
+    assert {(one["from"], one["to"]): (one["port"], one["state"]) for one in found["reach"]["edges"]} == {
+        ("by-file", "by-variable"): ("7100", "open"),
+        ("by-variable", "by-file"): ("7200", "open"),
+    }, done.output
+    assert states(found) == {"by-variable": "ok", "by-file": "ok", "wrong": "failed", "unread": "failed"}
+    said = {host["host"]: host["msg"] for host in found["hosts"]}
+    assert "never" in said["wrong"]
+    assert "was not read" in said["unread"]
