@@ -113,24 +113,35 @@ def test_goss_is_content_with_what_listens(lab: Lab, stack: str) -> None:
     assert goss(host, [*LISTENERS, own, covered]) == set()
 
 
-@pytest.mark.parametrize(
-    ("served", "asked", "failed"),
-    [
-        ({**WEB, "port": 1}, WEB, "web 8080/tcp"),
-        ({**WEB, "bind": "loopback"}, WEB, "web 8080/tcp"),
-        ({**WEB, "protocol": "udp"}, WEB, "web 8080/tcp"),
-        ({**DNS, "family": "ipv4"}, DNS, "dns 5353/udp"),
-        ({**DNS, "family": "ipv6"}, DNS, "dns 5353/udp"),
-        ({**OLD, "family": "ipv6"}, OLD, "old 8082/tcp"),
-        ({**ADMIN, "bind": "any"}, ADMIN, "admin 8081/tcp loopback alone"),
-        ({**WEB, "bind": "loopback"}, {**WEB, "bind": "192.0.2.1"}, "web 8080/tcp"),
-        ({**WEB, "bind": "loopback", "family": "ipv4"}, {**WEB, "device": "mgmt"}, "web 8080/tcp"),
-    ],
-)
-def test_goss_finds_what_is_wrong(lab: Lab, served: dict[str, Any], asked: dict[str, Any], failed: str) -> None:
+# What is served, what is asked for, and the command that has to fail.
+WRONG = [
+    ({"port": 1}, WEB, "web"),
+    ({"bind": "loopback"}, WEB, "web"),
+    ({"protocol": "udp"}, WEB, "web"),
+    ({"family": "ipv4"}, DNS, "dns"),
+    ({"family": "ipv6"}, DNS, "dns"),
+    ({"family": "ipv6"}, OLD, "old"),
+    ({"bind": "any"}, ADMIN, "admin loopback alone"),
+    ({"bind": "loopback"}, {**WEB, "bind": "192.0.2.1"}, "web"),
+    ({}, {**WEB, "device": "mgmt"}, "web"),
+]
+
+
+def test_goss_finds_what_is_wrong(lab: Lab) -> None:
     host = lab.host("host")
-    RoleHost(host, [served]).start()
-    assert failed in goss(host, [asked])
+    cases = [
+        (
+            {**asked, "bind": "any", "device": None, "name": "served-%d" % port, "port": port, **served},
+            {**asked, "port": port},
+            failed,
+        )
+        for port, (served, asked, failed) in enumerate(WRONG, 9000)
+    ]
+    RoleHost(host, [served for served, _asked, _failed in cases]).start()
+    for served, asked, failed in cases:
+        name, _blank, more = failed.partition(" ")
+        expected = " ".join(filter(None, ("%s %s/%s" % (name, asked["port"], asked["protocol"]), more)))
+        assert expected in goss(host, [asked]), (served, asked)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
