@@ -113,4 +113,9 @@ def summary(edges: Iterable[EdgeResult]) -> dict[str, int]:
 
 def label(edge: EdgeResult | Mapping[str, Any]) -> str:
     """`zone1 -> global1 kds tcp/5685`."""
-    return "%s -> %s %s %s/%s" % (edge["from"], edge["to"], edge["listener"], edge["protocol"], edge["port"])
+    return "%s -> %s %s" % (edge["from"], edge["to"], listener(edge))
+
+
+def listener(edge: EdgeResult | Mapping[str, Any]) -> str:
+    """`kds tcp/5685`."""
+    return "%s %s/%s" % (edge["listener"], edge["protocol"], edge["port"])

@@ -19,7 +19,7 @@ from ansible_collections.netports.core.plugins.plugin_utils import _report, _rep
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
 from ansible_collections.netports.core.plugins.plugin_utils._report_drawing_model import Node, Target
 from ansible_collections.netports.core.plugins.plugin_utils._report_markup import escaped
-from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Share
+from ansible_collections.netports.core.plugins.plugin_utils._report_reach_shares import Share
 
 
 class _Sheet(NamedTuple):

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import model
-from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_reach
+from ansible_collections.netports.core.plugins.plugin_utils import _report, _report_reach_shares
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
-from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Share
+from ansible_collections.netports.core.plugins.plugin_utils._report_reach_shares import Share
 
 # Turns of sorting either side by the other, and how far apart boxes are for that, in rows.
 _TURNS = 8
 _ROWS_BETWEEN = 3
 
-# The edges behind connections, as `_report_reach.shares` has them.
+# The edges behind connections, as `_report_reach_shares.shares` has them.
 Shares = Mapping[tuple[str, str, str], Share]
 
 
@@ -44,7 +44,7 @@ class Target(NamedTuple):
 
 def of_report(report: Report) -> tuple[list[Node], list[Target]]:
     """Clients and what they connect to."""
-    hosts, shares = _hosts(report), _report_reach.shares(report)
+    hosts, shares = _hosts(report), _report_reach_shares.shares(report)
     external = {connection["from"] for connection in report["connections"] if connection["external"]}
     broken = [{key[side] for key, share in shares.items() if share.broken} for side in (0, 1)]
     found = [Target(_node(name, hosts, False, name in broken[1]), ports) for name, ports in _targets(report, shares).items()]
@@ -95,7 +95,7 @@ def _targets(report: Report, shares: Shares) -> dict[str, list[Ports]]:
 
 
 def _share(shares: Shares, client: str, target: str, listeners: Iterable[str]) -> Share:
-    return _report_reach.together(shares.get((client, target, listener), Share()) for listener in listeners)
+    return _report_reach_shares.together(shares.get((client, target, listener), Share()) for listener in listeners)
 
 
 def _untangled(targets: Sequence[Target]) -> tuple[list[Target], list[str]]:

@@ -17,6 +17,7 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
     _report_failures,
     _report_matrix,
     _report_reach_html,
+    _report_reach_shares,
     _report_style,
 )
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
@@ -208,8 +209,8 @@ def _connections(report: Report) -> str:
     said = ""
     if "reach" in report:
         head.append("Broken edges")
-        for row, share in zip(rows, _report_reach_html.shares(report)):
-            row.append(share)
+        for row, share in zip(rows, _report_reach_shares.by_connection(report)):
+            row.append(share.text)
         said = '<p class="muted">On a red line some edges are broken: how many, of how many.</p>' * ("edge broken" in drawing)
     words = '<details class="legend"><summary>The same in words</summary>%s</details>' % table(head, rows)
     title = '<section id="connections"><h2>Who connects to whom</h2>'

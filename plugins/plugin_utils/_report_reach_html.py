@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from ansible_collections.netports.core.plugins.plugin_utils import _reach, _report, _report_reach, _report_reach_matrix
+from ansible_collections.netports.core.plugins.plugin_utils import (
+    _reach,
+    _report,
+    _report_reach,
+    _report_reach_blocks,
+    _report_reach_matrix,
+)
 from ansible_collections.netports.core.plugins.plugin_utils._reach_cause import CAUSES
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
 from ansible_collections.netports.core.plugins.plugin_utils._report_markup import (
@@ -22,7 +28,7 @@ from ansible_collections.netports.core.plugins.plugin_utils._report_markup impor
     table,
     who,
 )
-from ansible_collections.netports.core.plugins.plugin_utils._report_reach import Block, Share
+from ansible_collections.netports.core.plugins.plugin_utils._report_reach_blocks import Block
 from ansible_collections.netports.core.plugins.plugin_utils._report_reach_matrix import style_class
 
 # What is more is in the JSON: a page of a thousand hosts has to open.
@@ -41,7 +47,7 @@ def totals(report: Report) -> list[tuple[int, str, str]]:
 def faults_of(report: Report) -> list[str]:
     """A card for each cause."""
     cards = []
-    for cause, of_cause in groupby(_report_reach.blocks(report), key=lambda block: block.cause):
+    for cause, of_cause in groupby(_report_reach_blocks.blocks(report), key=lambda block: block.cause):
         found = list(of_cause)
         shown = [_fault(block) for block in found[:_BLOCKS_SHOWN]]
         if len(found) > _BLOCKS_SHOWN:
@@ -90,15 +96,6 @@ def _coverage(report: Report) -> str:
     more = [("and %d more" % (len(rows) - _SITES_NAMED), "", "", "")] if len(rows) > _SITES_NAMED else []
     words = table(("From site", "To site", "Pairs of hosts", "Probed"), [*rows[:_SITES_NAMED], *more])
     return '<div class="coverage">%s<details><summary>%s</summary>%s</details></div>' % (text, left, words)
-
-
-def shares(report: Report) -> list[str]:
-    """How many edges are broken behind each connection; empty where none was asked."""
-    found = _report_reach.shares(report)
-    return [
-        _report_reach.together(found.get((one["from"], one["to"], listener), Share()) for listener in one["listeners"]).text
-        for one in report["connections"]
-    ]
 
 
 # --- what is no failure ------------------------------------------------------------------------------------------------------

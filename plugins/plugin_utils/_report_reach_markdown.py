@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.netports.core.plugins.plugin_utils import _report_reach
+from ansible_collections.netports.core.plugins.plugin_utils import _report_reach, _report_reach_blocks
 from ansible_collections.netports.core.plugins.plugin_utils._reach import NotProbed
 from ansible_collections.netports.core.plugins.plugin_utils._reach_cause import CAUSES
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
@@ -34,7 +34,7 @@ def sections(report: Report, room: int) -> list[str]:
 
 
 def _broken(report: Report) -> Iterator[Sequence[str]]:
-    for block in _report_reach.blocks(report):
+    for block in _report_reach_blocks.blocks(report):
         what = escaped("%s %s" % (block.role, block.listener))
         reason = escaped("%s: %s" % (_report_reach.words(block.kind), block.reason))
         remedy = CAUSES[block.cause].remedy.replace("|", "\\|")

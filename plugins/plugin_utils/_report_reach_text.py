@@ -10,7 +10,7 @@ import textwrap
 from itertools import groupby
 
 from ansible_collections.netports.core.plugins.module_utils._probing import model
-from ansible_collections.netports.core.plugins.plugin_utils import _reach, _report, _report_reach
+from ansible_collections.netports.core.plugins.plugin_utils import _reach, _report, _report_reach, _report_reach_blocks
 from ansible_collections.netports.core.plugins.plugin_utils._reach_cause import CAUSES
 from ansible_collections.netports.core.plugins.plugin_utils._report import Report
 from ansible_collections.netports.core.plugins.plugin_utils._report_table import WIDTH, some, table
@@ -80,7 +80,7 @@ def _by_role(report: Report) -> str:
 
 def broken(report: Report) -> str:
     """The broken edges in blocks, those with the same cause together."""
-    blocks = _report_reach.blocks(report)
+    blocks = _report_reach_blocks.blocks(report)
     if not blocks:
         return ""
     rows = [("FROM", "TO", "LISTENER", "STATE", "REASON, AND WHAT TO DO")]

@@ -25,7 +25,9 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
     _report_junit,
     _report_markdown,
     _report_reach,
+    _report_reach_blocks,
     _report_reach_matrix,
+    _report_reach_shares,
     _report_text,
 )
 from tests.unit.plugins.plugin_utils import reach_samples as samples
@@ -40,9 +42,8 @@ NOBODY = samples.report(samples.result([]))
 
 
 def blocks(edges):
-    return [
-        (one.cause, one.sources, one.targets, one.edges) for one in _report_reach.blocks(samples.report(samples.result(edges)))
-    ]
+    found = _report_reach_blocks.blocks(samples.report(samples.result(edges)))
+    return [(one.cause, one.sources, one.targets, one.edges) for one in found]
 
 
 # --- what it comes to --------------------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ def test_blocks_are_all_broken_edges_and_no_others(pairs):
 
 def test_both_families_of_a_pair_count_and_other_reasons_are_counted():
     edges = [samples.broken("a", "b", "filtered", "path", family=family, reason=family) for family in ("ipv4", "ipv6")]
-    (block,) = _report_reach.blocks(samples.report(samples.result(edges)))
+    (block,) = _report_reach_blocks.blocks(samples.report(samples.result(edges)))
     assert (block.edges, block.reason) == (2, "ipv4 (and 1 other reason)")
 
 
@@ -117,7 +118,7 @@ def test_a_host_of_which_more_is_wrong_than_its_edges_says_so():
 
 
 def test_the_edges_behind_a_connection_are_those_of_its_clients():
-    shares = _report_reach.shares(samples.small())
+    shares = _report_reach_shares.shares(samples.small())
     assert {key: share.text for key, share in shares.items()} == {
         ("kuma_dp", "kuma_zone_cp", "dp-server tcp/5678"): "1 of 2",
         ("kuma_dp", "kuma_dp", "inbound tcp/15006"): "1 of 2",
@@ -190,7 +191,7 @@ FROM \\ TO          1  2  3
 3 dp2.example.com  E  R
 the worst of each pair: E exposed, R refused, = closed, . open
 
-4 of 4 pairs of hosts were probed, 2 sources and 3 targets
+4 of 4 pairs of hosts were probed, 2 sources and 3 targets, what has to be closed too
 
 NOT PROBED  BECAUSE                                    SUCH AS
 1           its clients are no hosts of the inventory  operator -> cp1.example.com api-http tcp/5681
@@ -304,7 +305,7 @@ def test_a_small_report_as_markdown():
         ["dp1.example.com", "1 closed, 1 open", "", "1 open"],
         ["dp2.example.com", "1 exposed, 1 filtered", "1 refused", ""],
     ]
-    assert "4 of 4 pairs of hosts were probed, 2 sources and 3 targets." in text
+    assert "4 of 4 pairs of hosts were probed, 2 sources and 3 targets, what has to be closed too." in text
 
 
 def test_a_large_matrix_is_one_of_sites_in_markdown():
