@@ -44,8 +44,8 @@ def with_outer_links(text: str, page: pathlib.Path) -> str:
     kind = {True: "tree", False: "blob"}
 
     def address(found: re.Match[str]) -> str:
-        path, _, anchor = found.group(1).partition("#")
-        return "](%s/%s/main/%s%s)" % (GALAXY["repository"], kind[(ROOT / path).is_dir()], path, "#" * bool(anchor) + anchor)
+        path, sign, anchor = found.group(1).partition("#")
+        return "](%s/%s/main/%s)" % (GALAXY["repository"], kind[(ROOT / path).is_dir()], path + sign + anchor)
 
     return re.sub(r"\]\(%s([^)]+)\)" % up, address, text)
 

@@ -42,7 +42,7 @@ pygments_style, pygments_dark_style = "default", "github-dark"
 def of_ansible(_app: Any, _env: Any, node: Any, text: nodes.Node) -> nodes.Node | None:
     """The page of Ansible's documentation that a label means, without its inventory, which would have to be fetched."""
     label = node["reftarget"]
-    collection, _, plugin = label.removeprefix("ansible_collections.").rpartition(".")
+    collection, _dot, plugin = label.removeprefix("ansible_collections.").rpartition(".")
     if label.startswith("ansible_collections.ansible."):
         page = "collections/%s/%s.html" % (collection.replace(".", "/"), plugin)
     elif label in ANSIBLE_LABELS:
