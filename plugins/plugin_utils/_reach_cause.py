@@ -10,11 +10,11 @@ What the network shows is one half: a packet that is lost was lost somewhere. Th
 from __future__ import annotations
 
 from ansible_collections.netports.core.plugins.module_utils import _verdict
-from ansible_collections.netports.core.plugins.module_utils._probing import refusals
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
     FILTERED,
     NO_ANSWER,
+    NOT_LET_OUT,
     OPEN,
     REFUSED,
     UNREACHABLE,
@@ -127,7 +127,7 @@ def _cause(edge: EdgeResult, said: str, others: bool) -> str:
     if state in _OF_STATE:
         return _OF_STATE[state]
     if state == FILTERED:
-        return SOURCE if edge["reason"] == refusals.NOT_LET_OUT else _FILTERED.get(said, PATH)
+        return SOURCE if edge["reason"] == NOT_LET_OUT else _FILTERED.get(said, PATH)
     if taken:
         return HELD_BY_OTHERS if said == NOT_HELD else IMPOSTOR
     if others and said in (_verdict.OK, HELD):

@@ -28,9 +28,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     units,
 )
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, Plan, Request, StaleError
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Bus, Zone
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Bus
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_files import Permanent
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Binding, Entries, Group, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, FirewallError, Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import MARK, ChainKey, NftRule, Ruleset
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange, RunError

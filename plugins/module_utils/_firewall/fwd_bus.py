@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._address import IPV6
 from ansible_collections.netports.core.plugins.module_utils._firewall import units
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Binding, Entries, Group, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
 
@@ -40,22 +40,6 @@ class BusError(FirewallError):
     def __init__(self, call: str, said: str) -> None:
         super().__init__("firewalld refused %s: %s" % (call, said))
         self.code = said.partition(":")[0].strip()
-
-
-class Zone(NamedTuple):
-    """A zone as firewalld runs it. `ports` are pairs of port or range and protocol."""
-
-    target: str
-    entries: Entries
-    ports: Tuple[Tuple[str, str], ...] = ()
-    protocols: Tuple[str, ...] = ()
-
-
-class Binding(NamedTuple):
-    """What is bound to a zone."""
-
-    interfaces: Tuple[str, ...] = ()
-    sources: Tuple[str, ...] = ()
 
 
 def _unescaped(text: str) -> str:

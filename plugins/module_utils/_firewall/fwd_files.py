@@ -17,8 +17,7 @@ from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
 from ansible_collections.netports.core.plugins.module_utils import _run
 from ansible_collections.netports.core.plugins.module_utils._address import IPV6
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_model
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Zone
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Binding, Entries, Group, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange
 

@@ -72,6 +72,22 @@ class Entries(NamedTuple):
         return ["service %s" % name for name in self.services] + list(self.rules)
 
 
+class Zone(NamedTuple):
+    """A zone as firewalld runs it. `ports` are pairs of port or range and protocol."""
+
+    target: str
+    entries: Entries
+    ports: Tuple[Tuple[str, str], ...] = ()
+    protocols: Tuple[str, ...] = ()
+
+
+class Binding(NamedTuple):
+    """What is bound to a zone."""
+
+    interfaces: Tuple[str, ...] = ()
+    sources: Tuple[str, ...] = ()
+
+
 def _changed(old: Sequence[str], gone: Sequence[str], new: Sequence[str]) -> Tuple[str, ...]:
     kept = [item for item in old if item not in gone]
     return tuple(dict.fromkeys([*kept, *new]))

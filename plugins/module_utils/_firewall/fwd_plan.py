@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_files, fwd_model
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_files import Permanent
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Group, Zone
 from ansible_collections.netports.core.plugins.module_utils._run import FileChange
 
 # The daemon takes some 20 s for so many, and four times as long for twice as many.

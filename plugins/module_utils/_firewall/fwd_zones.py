@@ -16,7 +16,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Zone
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Binding, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import BOTH, Connection, Rule
 
 ACCEPT = "ACCEPT"

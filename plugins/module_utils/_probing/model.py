@@ -22,6 +22,9 @@ ERROR = "error"
 # Of a name's addresses the first of these stands for the target: what tells most about the path comes first.
 STATES = (OPEN, REFUSED, FILTERED, NO_ANSWER, UNREACHABLE, ERROR, UNRESOLVED)
 
+# The reason of a target that is filtered before a packet has left: no question of the path.
+NOT_LET_OUT = "a rule of this host itself does not let it out"
+
 
 class ProbeError(Exception):
     """The run cannot be made as asked; names the option."""

@@ -15,6 +15,7 @@ from ansible_collections.netports.core.plugins.module_utils._light import TYPE_C
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
     FILTERED,
+    NOT_LET_OUT,
     REFUSED,
     UNREACHABLE,
     Finding,
@@ -58,8 +59,6 @@ _LOCAL = {
     errno.EAFNOSUPPORT: "this host does not have this address family",
     errno.ENETDOWN: "the interface to it is down",
 }
-# A rule for outgoing packets, which is not the target's doing.
-NOT_LET_OUT = "a rule of this host itself does not let it out"
 FILES_USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 

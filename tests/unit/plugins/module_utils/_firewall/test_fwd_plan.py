@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_files, fwd_model, fwd_plan
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Zone
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
 
 API = Rule("a", "tcp", ((5678, 5678),), "both")

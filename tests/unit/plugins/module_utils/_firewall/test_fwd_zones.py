@@ -6,8 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_zones
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_bus import Binding, Zone
-from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Entries
+from ansible_collections.netports.core.plugins.module_utils._firewall.fwd_model import Binding, Entries, Zone
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, Rule
 
 ADDRESSES = """1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
