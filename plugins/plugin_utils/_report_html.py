@@ -150,14 +150,13 @@ def _totals(title: str, counts: Iterable[tuple[int, str, str]]) -> str:
 
 
 def _failures(report: Report) -> str:
+    count = len(_report_failures.failures(report))
+    if not count:
+        return ""
     groups = _report_failures.grouped(report)
     cards = [_card(verdict, list(of_kind)) for verdict, of_kind in groupby(groups, key=lambda group: group.failure.verdict)]
-    count = sum(len(group.hosts) for group in groups)
     if "reach" in report:
         cards += _report_reach_html.faults_of(report)
-        count += sum(edge["failing"] for edge in _report.edges(report))
-    if not cards:
-        return ""
     return '<section id="failures"><h2>What is wrong <small>%d</small></h2><div class="kinds">%s</div></section>' % (
         count,
         "".join(cards),

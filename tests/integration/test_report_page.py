@@ -163,6 +163,7 @@ def test_hosts_that_get_through_can_be_hidden(page, files):
     assert page.run(visible) == 100
     page.run("document.querySelector('label[for=failing]').click()")
     assert page.run(visible) == 99
+    assert page.run("document.querySelectorAll('.matrix th:not([scope]):not(:empty)').length") == 0
 
 
 def test_hosts_that_are_well_can_be_hidden_without_any_script(page, files):
