@@ -62,7 +62,7 @@ CAUSES = {
     HOST_FIREWALL: Explanation("the target's own firewall does not admit it", "run the role on the target, or `port_allow`"),
     NETWORK: Explanation(
         "the target serves and admits it, and packets do not get there or back",
-        "ask for the port in the firewalls and security groups between the two; then look at the way back, and at the MTU",
+        "ask for the port in the firewalls between the two, and in the asking host's own; then look at the way back and the MTU",
     ),
     PATH: Explanation(
         "packets are dropped or turned away, on the way or by the target's own firewall",
