@@ -17,7 +17,6 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
     _reach_collect,
     _reach_files,
     _reach_inventory,
-    _reach_plan,
     _reach_steps,
     _report_collect,
 )
@@ -90,10 +89,7 @@ class ActionModule(SpecAction):
         plan = files.read(_reach_files.TARGET, host)
         if plan is None:
             return dict(_NOTHING_TO_DO)
-        options = files.read(_reach_files.INVENTORY)["options"]
-        seconds = _reach_plan.hold_seconds(len(task_vars["ansible_play_batch"]), options["timeout"])
-        arguments = {"listeners": plan["listeners"], "token": options["token"], "seconds": seconds}
-        result = self.execute_module(arguments, task_vars, "netports.core.port_listen")
+        result = self.execute_module(plan["options"], task_vars, "netports.core.port_listen")
         if "not_held" not in result:
             files.write(_reach_files.HELD, {"problem": _report_collect.message(result)}, host)
             return {**result, "passed": False}
@@ -102,15 +98,13 @@ class ActionModule(SpecAction):
         return {"passed": True, "msg": result["msg"], "changed": result["changed"]}
 
     def _probe(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
-        plan = files.read(_reach_files.SOURCE, host)
-        if plan is None:
+        options = files.read(_reach_files.PROBE, host)
+        if options is None:
             return dict(_NOTHING_TO_DO)
-        options = files.read(_reach_files.INVENTORY)["options"]
-        if options["before_install"] and self._task.check_mode:
+        if self._task.check_mode and any("token" in target for target in options["targets"]):
             files.write(_reach_files.FOUND, {"skipped": _reach_collect.NOT_HELD_IN_CHECK_MODE}, host)
             return {**_NOTHING_TO_DO, "skip_reason": _reach_collect.NOT_HELD_IN_CHECK_MODE}
-        arguments = {"targets": plan["targets"], "timeout": options["timeout"]}
-        result = self.execute_module(arguments, task_vars, "netports.core.port_probe")
+        result = self.execute_module(options, task_vars, "netports.core.port_probe")
         if "results" not in result:
             files.write(_reach_files.FOUND, {"problem": _report_collect.message(result)}, host)
             return {**result, "passed": False}
@@ -119,10 +113,11 @@ class ActionModule(SpecAction):
         return {"passed": result["passed"], "summary": result["summary"], "seconds": result["seconds"], "notes": result["notes"]}
 
     def _release(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
-        if files.read(_reach_files.TARGET, host) is None:
+        plan = files.read(_reach_files.TARGET, host)
+        if plan is None:
             return dict(_NOTHING_TO_DO)
-        token = files.read(_reach_files.INVENTORY)["options"]["token"]
-        return self.execute_module({"state": "stopped", "token": token, "listeners": []}, task_vars, "netports.core.port_listen")
+        arguments = {"state": "stopped", "token": plan["options"]["token"], "listeners": []}
+        return self.execute_module(arguments, task_vars, "netports.core.port_listen")
 
     def _ask(self, files: Files, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         plan = files.read(_reach_files.ASK, host)

@@ -14,7 +14,7 @@ from ansible_collections.netports.core.plugins.module_utils._probing import mode
 from ansible_collections.netports.core.plugins.plugin_utils import _reach, _reach_cause, _report, _report_collect
 from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence
 from ansible_collections.netports.core.plugins.plugin_utils._reach_inventory import HostData, Listening
-from ansible_collections.netports.core.plugins.plugin_utils._reach_plan import SourcePlan, TargetPlan
+from ansible_collections.netports.core.plugins.plugin_utils._reach_plan import TargetPlan
 from ansible_collections.netports.core.plugins.plugin_utils._report import HostResult, RoleResult
 
 # Of a result of port_probe, what an edge has.
@@ -53,17 +53,17 @@ class AskPlan(TypedDict):
 # --- edges -------------------------------------------------------------------------------------------------------------------
 
 
-def edges(plan: SourcePlan, found: Mapping[str, Any] | None, visit: Visit) -> list[EdgeResult]:
+def edges(planned: Sequence[Mapping[str, Any]], found: Mapping[str, Any] | None, visit: Visit) -> list[EdgeResult]:
     """What became of the edges of one source; `found` is `results` of port_probe, or a `problem`. Causes are not told yet."""
     if visit.unreachable is None and not visit.failed and found is not None and "results" in found:
-        return [_edge(known, [found["results"][index] for index in known["asks"]]) for known in plan["edges"]]
+        return [_edge(known, [found["results"][index] for index in known["asks"]]) for known in planned]
     problem = visit.failed or (found or {}).get("problem", "")
     if problem and visit.unreachable is None:
         nothing = _nothing(model.ERROR, str(problem), passed=False)
     else:
         skipped = (found or {}).get("skipped", "")
         nothing = _nothing(_reach.NOT_RUN, skipped or (NOT_COME if visit.unreachable is None else NOT_REACHED), passed=None)
-    return [_edge(known, [nothing]) for known in plan["edges"]]
+    return [_edge(known, [nothing]) for known in planned]
 
 
 def _nothing(state: str, reason: str, passed: bool | None) -> dict[str, Any]:

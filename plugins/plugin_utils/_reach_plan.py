@@ -39,16 +39,18 @@ class Options(NamedTuple):
 
 
 class SourcePlan(TypedDict):
-    """What a host asks: targets of port_probe, and the edges, each with the indexes of its targets in `asks`."""
+    """What a host asks: options of port_probe, and the edges, each with the indexes of its targets in `asks`."""
 
-    targets: list[dict[str, Any]]
+    options: dict[str, Any]
     edges: list[dict[str, Any]]
 
 
 class TargetPlan(TypedDict):
-    """What a host holds before the installation: listeners with names that are unique on the host, and whose they are."""
+    """What a host holds before the installation: options of port_listen, with listeners whose names are unique on the host, and
+    whose they are.
+    """
 
-    listeners: list[dict[str, Any]]
+    options: dict[str, Any]
     held: dict[str, list[str]]
 
 
@@ -83,15 +85,10 @@ def make(
                 held.setdefault(target, {})[edge.role, edge.listener.name] = edge.listener
     return Plan(
         {name: source.plan() for name, source in sources.items()},
-        {name: _target(listeners) for name, listeners in held.items()},
+        {name: _target(listeners, options, len(run)) for name, listeners in held.items()},
         _coverage(peers, chosen, sites, options.sample),
         [*mesh.not_probed, *_not_known(listening)],
     )
-
-
-def hold_seconds(hosts: int, timeout: float) -> int:
-    """For how long ports are held unless they are released: generously, as 5 hosts at a time is what Ansible does by itself."""
-    return min(_LONGEST_HOLD, 300 + int(hosts * (5 + timeout)))
 
 
 def _hosts(hosts: Mapping[str, HostData], listening: Mapping[str, Mapping[str, Listening]]) -> dict[str, _reach_edges.Host]:
@@ -120,7 +117,8 @@ class _Source:
         self._edges.append({**_known(edge), "asks": asks})
 
     def plan(self) -> SourcePlan:
-        return {"targets": [dict(target) for target in self._targets], "edges": self._edges}
+        targets = [dict(target) for target in self._targets]
+        return {"options": {"targets": targets, "timeout": self._options.timeout}, "edges": self._edges}
 
     def _target(self, edge: Edge, address: str) -> tuple[tuple[str, Any], ...]:
         """A target of port_probe, as something that can be a key."""
@@ -148,12 +146,18 @@ def _known(edge: Edge) -> dict[str, Any]:
     }
 
 
-def _target(listeners: Mapping[tuple[str, str], Listener]) -> TargetPlan:
+def _target(listeners: Mapping[tuple[str, str], Listener], options: Options, hosts: int) -> TargetPlan:
     names = {"held-%d" % number: key for number, key in enumerate(listeners)}
+    given = [{**listeners[key].given, "name": name} for name, key in names.items()]
     return {
-        "listeners": [{**listeners[key].given, "name": name} for name, key in names.items()],
+        "options": {"listeners": given, "token": options.token, "seconds": _hold_seconds(hosts, options.timeout)},
         "held": {name: list(key) for name, key in names.items()},
     }
+
+
+def _hold_seconds(hosts: int, timeout: float) -> int:
+    """For how long ports are held unless they are released: generously, as Ansible by itself works on 5 hosts at a time."""
+    return min(_LONGEST_HOLD, 300 + int(hosts * (5 + timeout)))
 
 
 def _coverage(

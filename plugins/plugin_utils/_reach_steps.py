@@ -85,7 +85,8 @@ def plan(run: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     kinds = _kinds(hosts)
     made = _reach_plan.make(hosts, listening, task_vars["groups"], everybody, kinds, options)
     for name, source in made.sources.items():
-        files.write(_reach_files.SOURCE, source, name)
+        files.write(_reach_files.PROBE, source["options"], name)
+        files.write(_reach_files.EDGES, source["edges"], name)
     for name, target in made.targets.items():
         files.write(_reach_files.TARGET, target, name)
     shown = {
@@ -191,7 +192,7 @@ def _visit(name: str, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -
 
 
 def _edges(files: Files, name: str, visit: Visit) -> list[EdgeResult]:
-    return _reach_collect.edges(files.read(_reach_files.SOURCE, name), files.read(_reach_files.FOUND, name), visit)
+    return _reach_collect.edges(files.read(_reach_files.EDGES, name), files.read(_reach_files.FOUND, name), visit)
 
 
 def _held(files: Files, planned: Mapping[str, Any]) -> dict[tuple[str, ...], Evidence]:

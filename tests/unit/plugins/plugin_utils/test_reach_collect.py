@@ -41,8 +41,8 @@ def answer(state: str, passed: bool | None, **keys: Any) -> Any:
 
 
 def found(*answers: Any, visit: Visit = CAME, **known: Any) -> Any:
-    plan: Any = {"targets": [], "edges": [{**KNOWN, **known, "asks": list(range(len(answers)))}]}
-    (edge,) = _reach_collect.edges(plan, {"results": list(answers)} if answers else None, visit)
+    planned = [{**KNOWN, **known, "asks": list(range(len(answers)))}]
+    (edge,) = _reach_collect.edges(planned, {"results": list(answers)} if answers else None, visit)
     return edge
 
 
@@ -95,8 +95,7 @@ def test_what_has_to_be_closed_is_so_at_all_addresses(answers: Any, state: str, 
     ],
 )
 def test_a_host_that_could_not_ask(visit: Visit, said: Any, state: str, passed: Any, reason: str) -> None:
-    plan: Any = {"targets": [], "edges": [{**KNOWN, "asks": [0]}]}
-    (edge,) = _reach_collect.edges(plan, said, visit)
+    (edge,) = _reach_collect.edges([{**KNOWN, "asks": [0]}], said, visit)
     assert (edge["state"], edge["passed"], edge["reason"], edge["failing"]) == (state, passed, reason, passed is False)
 
 

@@ -42,7 +42,7 @@ def test_what_several_edges_ask_is_asked_once() -> None:
     both = {"peer": listening(listener("api", 7000), listener("ui", 7001)), "twin": listening(listener("api", 7000))}
     made = plan({"s": host(1), "c": host(2)}, {"s": both, "c": {}})
     (source,) = made.sources.values()
-    assert [target["port"] for target in source["targets"]] == [7000, 7001]
+    assert [target["port"] for target in source["options"]["targets"]] == [7000, 7001]
     assert [(edge["role"], edge["listener"], edge["asks"]) for edge in source["edges"]] == [
         ("peer", "api", [0]),
         ("peer", "ui", [1]),
@@ -65,7 +65,7 @@ def test_what_several_edges_ask_is_asked_once() -> None:
 def test_what_is_asked_of_a_target(keys: Any, options: Any, expected: Any) -> None:
     made = pair(listener("api", 7000, **keys), options=DEFAULT._replace(**options))
     common = {"host": "192.0.2.1", "port": 7000, "protocol": "tcp", "expect": "open"}
-    assert made.sources["c"]["targets"] == [{**common, **expected}]
+    assert made.sources["c"]["options"]["targets"] == [{**common, **expected}]
     assert set(made.targets) == ({"s"} if "token" in expected else set())
 
 
@@ -73,7 +73,7 @@ def test_listeners_of_one_name_are_held_under_names_of_their_own() -> None:
     both = {"peer": listening(listener("api", 7000)), "twin": listening(listener("api", 7001))}
     made = plan({"s": host(1), "c": host(2)}, {"s": both, "c": {}}, DEFAULT._replace(before_install=True))
     held = made.targets["s"]
-    assert [(one["name"], one["port"]) for one in held["listeners"]] == [("held-0", 7000), ("held-1", 7001)]
+    assert [(one["name"], one["port"]) for one in held["options"]["listeners"]] == [("held-0", 7000), ("held-1", 7001)]
     assert held["held"] == {"held-0": ["peer", "api"], "held-1": ["twin", "api"]}
 
 
@@ -103,6 +103,7 @@ def test_coverage_of_a_sample() -> None:
     assert sum(one["pairs"] for one in said["sites"]) == 12
 
 
+@pytest.mark.measures_time
 def test_10_000_pairs_are_planned_in_little_time() -> None:
     hosts = {"h%d" % number: host(number) for number in range(1, 101)}
     same = listening(*(listener("l%d" % number, 7000 + number) for number in range(5)))
