@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/ as a site: Sphinx builds it without a warning and without a network, every page is in its side bar, and links lead somewhere."""
+"""docs/ as a site: Sphinx builds it without a warning or a network, every page is in its side bar, and links lead somewhere."""
 
 from __future__ import annotations
 

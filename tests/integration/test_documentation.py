@@ -34,6 +34,7 @@ BLOCKS = [block for page in doc_blocks.pages() for block in doc_blocks.blocks(pa
 MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
 # They look at what is there and fail when it is not as it should be; what is not run at all has none of these.
 JUDGED = ("summary", "results")
+PATIENCE = 280  # one run of Ansible for all tasks, half a minute on an idle machine
 # What the examples take from an inventory that a reader has.
 VARIABLES = {"kuma_cp_pid": "1"}
 NAMES = ("global.example.com", "etcd-1.example.com", "bastion.example.com", "dp2.example.com", "netq1.example.com")
@@ -267,8 +268,8 @@ def ran(host: Host, directory: pathlib.Path, blocks: list[Block]) -> ansible.Run
     (directory / "groups.yml").write_text(
         json.dumps({"all": {"children": groups, "hosts": {"host": {"ansible_host": host.ipv4}}}})
     )
-    arguments = ["playbook.yml", "-i", "groups.yml", "-e", json.dumps(VARIABLES)]
-    return ansible._run(host, "playbook", arguments, directory=str(directory))
+    options = ("-i", "groups.yml", "-e", json.dumps(VARIABLES))
+    return ansible.playbook_file(host, "playbook.yml", *options, directory=str(directory), timeout=PATIENCE)
 
 
 def wrong(run: ansible.Run) -> list[str]:

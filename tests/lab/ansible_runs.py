@@ -58,7 +58,12 @@ def _environment() -> Dict[str, str]:
 
 
 def _run(
-    host: Host, program: str, arguments: List[str], environment: Optional[Mapping[str, str]] = None, directory: str = "/"
+    host: Host,
+    program: str,
+    arguments: List[str],
+    environment: Optional[Mapping[str, str]] = None,
+    directory: str = "/",
+    timeout: float = 120,
 ) -> Run:
     host.write(CONFIG, "")  # instead of the machine's
     events = host.path(EVENTS)
@@ -67,7 +72,7 @@ def _run(
     argv = [sys.executable, "-m", "ansible", program, "--inventory", "%s," % host.name, "--connection", "local"]
     argv += ["--extra-vars", "ansible_python_interpreter=%s" % sys.executable, *arguments]
     there = ["sh", "-c", 'cd "$0" && exec "$@"', directory]
-    done = host.run([*there, *argv], env={**_environment(), **(environment or {})}, check=False)
+    done = host.run([*there, *argv], env={**_environment(), **(environment or {})}, check=False, timeout=timeout)
     lines = events.read_text().splitlines() if events.exists() else []
     parsed = [json.loads(line) for line in lines]
     found = [Event(one["outcome"], one["action"].replace(COLLECTION, ""), one["result"]) for one in parsed]
@@ -80,6 +85,11 @@ def playbook(host: Host, tasks: List[Dict[str, Any]], variables: Optional[Mappin
     path = pathlib.PurePosixPath("/run/lab/playbook.yml")
     host.write(str(path), json.dumps([play], indent=1))
     return _run(host, "playbook", [str(path), *options])
+
+
+def playbook_file(host: Host, name: str, *options: str, directory: str, timeout: float) -> Run:
+    """Run a playbook that is there, in a directory."""
+    return _run(host, "playbook", [name, *options], directory=directory, timeout=timeout)
 
 
 def role(host: Host, name: str, variables: Optional[Mapping[str, Any]] = None, *options: str) -> Run:
