@@ -58,7 +58,7 @@ def test_rules_with_the_sets_admit_what_the_listeners_need(lab_host_pair: HostPa
     for rule in re.findall(r"^#   (.*)$", text, re.MULTILINE):
         host.run(["nft", "add rule inet filter input " + rule])
     keys = [(str(item["name"]), family) for item in LISTENERS for family in ("ipv4", "ipv6")]
-    ports = {str(item["name"]): (str(item["protocol"]), int(str(item["port"]).split("-")[0])) for item in LISTENERS}
+    ports = {str(item["name"]): (str(item["protocol"]), int(str(item["port"]).split("-", maxsplit=1)[0])) for item in LISTENERS}
     addresses = {"ipv4": host.ipv4, "ipv6": host.ipv6}
     asked = [Target(ports[name][0], addresses[family], ports[name][1]) for name, family in keys]
     opened = {key for key, state in zip(keys, peer.probe(asked, 0.5)) if state == "open"}
