@@ -95,6 +95,31 @@ class ReachResult(TypedDict):
     strict: bool
 
 
+class RoleOptions(TypedDict):
+    """How a role is resolved. `problem` is why its options are not known."""
+
+    given: dict[str, Any]
+    problem: str
+
+
+class HostData(TypedDict):
+    """What the inventory says about a host. `problem` is why its addresses are not known."""
+
+    groups: list[str]
+    roles: dict[str, RoleOptions]
+    addresses: list[str]
+    problem: str
+    site: str
+
+
+class Listening(TypedDict):
+    """What a role of a host listens on; `problem` is why that is not known."""
+
+    version: str
+    listeners: list[dict[str, Any]]
+    problem: str
+
+
 class Evidence(NamedTuple):
     """What the target says of a listener that was not reached: a verdict of port_verify with check_firewall, or HELD or NOT_HELD
     of port_listen, with its reason; NOT_KNOWN, and why.

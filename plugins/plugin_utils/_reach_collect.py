@@ -12,8 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 from ansible_collections.netports.core.plugins.module_utils import _address
 from ansible_collections.netports.core.plugins.module_utils._probing import model
 from ansible_collections.netports.core.plugins.plugin_utils import _reach, _reach_cause, _report, _report_collect
-from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence
-from ansible_collections.netports.core.plugins.plugin_utils._reach_inventory import HostData, Listening
+from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence, HostData, Listening
 from ansible_collections.netports.core.plugins.plugin_utils._reach_plan import TargetPlan
 from ansible_collections.netports.core.plugins.plugin_utils._report import HostResult, RoleResult
 

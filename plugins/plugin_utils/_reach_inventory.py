@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _inventory_roles, _product_config, _resolve, _spec_load
 from ansible_collections.netports.core.plugins.plugin_utils._action import checked_role
 from ansible_collections.netports.core.plugins.plugin_utils._inventory_roles import HostRole, Variable
+from ansible_collections.netports.core.plugins.plugin_utils._reach import HostData, Listening, RoleOptions
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import SpecError
 from ansible_collections.netports.core.plugins.plugin_utils._topology import Found
 
@@ -23,31 +24,6 @@ SITE = "netports_site"
 # The options of a role that say what it listens on; its variables are <role>_<option>.
 _OPTIONS = ("version", "conditions", "ports", "product_config")
 _NOT_READ = "its configuration is on the host, and was not read there"
-
-
-class RoleOptions(TypedDict):
-    """How a role is resolved. `problem` is why its options are not known."""
-
-    given: dict[str, Any]
-    problem: str
-
-
-class HostData(TypedDict):
-    """What the inventory says about a host. `problem` is why its addresses are not known."""
-
-    groups: list[str]
-    roles: dict[str, RoleOptions]
-    addresses: list[str]
-    problem: str
-    site: str
-
-
-class Listening(TypedDict):
-    """What a role of a host listens on; `problem` is why that is not known."""
-
-    version: str
-    listeners: list[dict[str, Any]]
-    problem: str
 
 
 def describe(

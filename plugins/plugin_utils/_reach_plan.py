@@ -14,9 +14,8 @@ from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, parse_listeners
 from ansible_collections.netports.core.plugins.plugin_utils import _reach_edges, _reach_sample
-from ansible_collections.netports.core.plugins.plugin_utils._reach import OPEN, Coverage, NotProbed
+from ansible_collections.netports.core.plugins.plugin_utils._reach import OPEN, Coverage, HostData, Listening, NotProbed
 from ansible_collections.netports.core.plugins.plugin_utils._reach_edges import Edge
-from ansible_collections.netports.core.plugins.plugin_utils._reach_inventory import HostData, Listening
 
 LISTENERS_NOT_KNOWN = "the listeners of the target are not known"
 # Longest time for which port_listen holds ports.

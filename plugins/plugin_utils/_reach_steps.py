@@ -23,10 +23,9 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
     _report_files,
     _spec_load,
 )
-from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence
+from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence, HostData, Listening
 from ansible_collections.netports.core.plugins.plugin_utils._reach_collect import Visit
 from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
-from ansible_collections.netports.core.plugins.plugin_utils._reach_inventory import HostData, Listening
 from ansible_collections.netports.core.plugins.plugin_utils._reach_plan import Options
 from ansible_collections.netports.core.plugins.plugin_utils._report import Connection
 
