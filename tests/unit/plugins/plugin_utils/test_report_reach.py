@@ -152,6 +152,7 @@ def test_the_json_keeps_to_its_schema(make, checkout):
 SIZES = {"text": 0.5, "json": 700, "junit": 200, "markdown": 0.5, "html": 90}
 
 
+@pytest.mark.measures_time
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", RENDERERS)
 def test_a_hundred_hosts_that_all_ask_each_other_are_rendered_quickly_and_stay_small(kind):
@@ -235,6 +236,34 @@ def test_a_sample_tells_between_which_sites_nobody_asked():
         ("rack2", "rack1", "4", "0"),
         ("-", "rack1", "9", "1"),
     ]
+
+
+def test_of_many_sites_the_first_are_named():
+    reach = samples.mesh(30, 10)["reach"]
+    for one in reach["coverage"]["sites"]:
+        one["probed"] -= 1
+    text = _report_text.render(samples.report(reach))
+    assert len(re.findall(r"^rack\d+ +rack\d+ +\d+ +\d+$", text, re.MULTILINE)) == 20
+    assert "and 80 pairs of sites; the report in JSON has all" in text
+
+
+def test_roles_that_do_not_ask_each_other_are_no_row():
+    names = ["host-%02d" % number for number in range(80)]
+    roles = {name: "kuma_zone_cp" if number == 0 else "kuma_dp" for number, name in enumerate(names)}
+    edges = [samples.edge(name, names[0], **samples.DP_SERVER) for name in names[1:]] + [samples.edge(names[0], names[1])]
+    text = _report_text.render(samples.report(samples.result(edges), roles))
+    assert re.findall(r"^(kuma_\w+) +(kuma_\w+) +(\d+) ", text, re.MULTILINE) == [
+        ("kuma_dp", "kuma_zone_cp", "79"),
+        ("kuma_zone_cp", "kuma_dp", "1"),
+    ]
+
+
+@pytest.mark.parametrize("render", [_report_text.render, _report_markdown.render, _report_html.render])
+def test_that_nothing_was_installed_yet_is_said(render):
+    report = samples.small()
+    assert "before installation" not in render(report)
+    report["reach"]["before_install"] = True
+    assert "before installation" in render(report)
 
 
 # --- JUnit -------------------------------------------------------------------------------------------------------------------
@@ -352,6 +381,16 @@ def test_more_hosts_than_anybody_looks_at_are_shown_by_site_or_by_role(monkeypat
     assert not page(samples.mesh(19)).all("td", "wide")
 
 
+def test_sites_that_do_not_ask_each_other_are_an_empty_cell(monkeypatch):
+    monkeypatch.setattr(_report_reach_matrix, "_MOST_PAIRS", 5)
+    edges = [samples.edge("a", "b"), samples.edge("b", "c"), samples.edge("c", "a")]
+    text = _report_html.render(samples.report(samples.result(edges, {"a": "1", "b": "2", "c": "1"})))
+    cells = re.findall(
+        r"<td[^>]*>[^<]*</td>", text.partition('<section id="reach">')[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    )
+    assert [re.findall(r'title="(.*?)"', cell) for cell in cells] == [["1 open"], ["1 open"], ["1 open"], []]
+
+
 @pytest.mark.slow
 def test_a_sample_of_thousands_of_hosts_in_hundreds_of_sites_is_a_page_that_opens():
     names = ["host-%04d" % number for number in range(3000)]
@@ -389,6 +428,14 @@ def test_what_was_not_probed_and_what_nobody_knows_is_told_below():
     for title in ("1 edge not probed", "1 edge not known", "1 edge not run", "1 edge optional", "1 host was not looked at"):
         assert title in text
     assert "gone -> t-well inbound tcp/15006gone is unreachable" in text
+
+
+def test_of_edges_that_fail_nothing_the_first_are_named():
+    edges = [samples.edge("gone", "t%d" % number, state="not_run", reason="not reached") for number in range(60)]
+    text = page(samples.report(samples.result(edges))).text
+    assert "60 edges not run" in text
+    assert text.count("not reached") == 50
+    assert "and 10 more" in text
 
 
 # --- safety ------------------------------------------------------------------------------------------------------------------
