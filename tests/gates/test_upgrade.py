@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -34,23 +35,31 @@ def last_release() -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
+def built(repository: pathlib.Path, number: str, output: pathlib.Path, run: Run) -> pathlib.Path:
+    """The artefact of the repository's work tree as this version."""
+    galaxy_yml = repository / "galaxy.yml"
+    galaxy_yml.write_text(re.sub(r"^version: .*$", "version: " + number, galaxy_yml.read_text(), flags=re.MULTILINE))
+    run(["git", "add", "--all"], cwd=repository, env=GIT)
+    run(["git", "commit", "-q", "-m", "Version " + number], cwd=repository, env=GIT)
+    run([sys.executable, repository / "tools" / "build.py", "--output-path", output])
+    return output / ("netports-core-%s.tar.gz" % number)
+
+
 @pytest.fixture
-def older(repository: pathlib.Path, artefact: pathlib.Path, tmp_path: pathlib.Path, run: Run) -> pathlib.Path:
-    """The artefact of the version before. Made after that of the work tree, on top of it."""
-    output = tmp_path / "older"
+def newer(repository: pathlib.Path, tmp_path: pathlib.Path, run: Run) -> pathlib.Path:
+    return built(repository, "99.0.0", tmp_path / "newer", run)
+
+
+@pytest.fixture
+def older(newer: pathlib.Path, repository: pathlib.Path, tmp_path: pathlib.Path, run: Run) -> pathlib.Path:
+    """Made after the newer one, on top of it."""
     if tag := last_release():
-        run([sys.executable, ROOT / "tools" / "build.py", tag, "--output-path", output])
-    else:
-        for name in GONE:
-            (repository / name).parent.mkdir(parents=True, exist_ok=True)
-            (repository / name).write_text("")
-        galaxy_yml = repository / "galaxy.yml"
-        galaxy_yml.write_text(galaxy_yml.read_text().replace("\nversion: ", "\nversion: 0.0.1  # not "))
-        run(["git", "add", "--all"], cwd=repository, env=GIT)
-        run(["git", "commit", "-q", "-m", "An older version"], cwd=repository, env=GIT)
-        run([sys.executable, repository / "tools" / "build.py", "--output-path", output])
-    (built,) = output.iterdir()
-    return built
+        run([sys.executable, ROOT / "tools" / "build.py", tag, "--output-path", tmp_path / "older"])
+        return tmp_path / "older" / ("netports-core-%s.tar.gz" % tag)
+    for name in GONE:
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("")
+    return built(repository, "0.0.1", tmp_path / "older", run)
 
 
 def version(installed: pathlib.Path) -> str:
@@ -63,7 +72,7 @@ def files(directory: pathlib.Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.namespaces
-def test_upgrade(older: pathlib.Path, artefact: pathlib.Path, lab_host_pair: HostPair, tmp_path: pathlib.Path, run: Run) -> None:
+def test_upgrade(older: pathlib.Path, newer: pathlib.Path, lab_host_pair: HostPair, tmp_path: pathlib.Path, run: Run) -> None:
     host, peer = lab_host_pair
     collections = tmp_path / "collections"
     installed = collections / "ansible_collections" / "netports" / "core"
@@ -76,18 +85,19 @@ def test_upgrade(older: pathlib.Path, artefact: pathlib.Path, lab_host_pair: Hos
 
     with galaxy(Published(older)) as server:
         run([*INSTALL, "--server", server], cwd=tmp_path, env=env)
-    before, before_rules = version(installed), firewall.ruleset(host)
+    assert version(installed) != "99.0.0"
+    before = firewall.ruleset(host)
     assert port_allow("present") is True
     assert host.ipv4 is not None
     assert peer.connect(host.ipv4, PORT) == "refused"
 
-    with galaxy(Published(older), Published(artefact)) as server:
+    with galaxy(Published(older), Published(newer)) as server:
         run([*INSTALL, "--upgrade", "--server", server], cwd=tmp_path, env=env)
-    assert version(installed) != before
-    with tarfile.open(artefact) as archive:
+    assert version(installed) == "99.0.0"
+    with tarfile.open(newer) as archive:
         archive.extractall(tmp_path / "released")
     assert files(installed) == files(tmp_path / "released")
     assert port_allow("present") is False
     assert port_allow("absent") is True
-    assert firewall.ruleset(host) == before_rules
+    assert firewall.ruleset(host) == before
     assert peer.connect(host.ipv4, PORT) == "filtered"
