@@ -18,6 +18,10 @@ APPEARED = "appeared"
 VANISHED = "vanished"
 CHANGED_HANDS = "changed_hands"
 VERDICT_CHANGED = "verdict_changed"
+# Changes that did not last, again and again: what restarts once is no event, what cannot stay up is.
+FLAPPING = "flapping"
+_RETURNS = 3
+_WINDOW = 10  # times `debounce`
 # The first look, where it is to be told.
 PRESENT = "present"
 ABSENT = "absent"
@@ -75,6 +79,7 @@ class Watch:
         self._initial = initial
         self._told: dict[str, State] = {}
         self._pending: dict[str, _Pending] = {}
+        self._returned: dict[str, list[float]] = {}
         self._blind = False
 
     def seen(self, findings: Sequence[Finding], now: float) -> list[Event]:
@@ -103,9 +108,9 @@ class Watch:
             return self._change(PRESENT if after.present else ABSENT, finding, after, None) if self._initial else None
         what = change(before, after)
         if what is None:
-            self._pending.pop(name, None)
             self._told[name] = after if after.owners is not None else after._replace(owners=before.owners)
-            return None
+            flaps = self._pending.pop(name, None) is not None and self._flaps(name, now)
+            return self._change(FLAPPING, finding, after, before) if flaps else None
         pending = self._pending.get(name)
         if pending is None or (pending.change, pending.verdict) != (what, after.verdict):
             pending = self._pending[name] = _Pending(what, after.verdict, now)
@@ -114,6 +119,12 @@ class Watch:
         del self._pending[name]
         self._told[name] = after
         return self._change(what, finding, after, before)
+
+    def _flaps(self, name: str, now: float) -> bool:
+        """Whether the listener came back to what it was too often lately; told, it is counted anew."""
+        lately = [at for at in self._returned.get(name, ()) if now - at <= _WINDOW * self._debounce] + [now]
+        self._returned[name] = [] if len(lately) >= _RETURNS else lately
+        return len(lately) >= _RETURNS
 
     def _evidence(self, state: str, reason: str) -> Event:
         return {"port_evidence": {**self._about, "state": state, "reason": reason}}

@@ -26,9 +26,10 @@ author:
 description:
   - An ansible-rulebook event source plugin that raises an event when a listener of a role of the port spec, or one of a list,
     appears, vanishes, or is held by other processes than before.
-  - An event C(port_change) has C(change) (V(appeared), V(vanished), V(changed_hands), or V(verdict_changed) where the verdict of
-    netports.core.port_verify is another one), C(listener), C(protocol), C(port), C(present), C(verdict), C(reason), C(failed),
-    C(owners), C(observed) (the sockets), C(previous) (C(present), C(verdict) and C(owners) before), C(role) and C(host).
+  - An event C(port_change) has C(change) (V(appeared), V(vanished), V(changed_hands), V(verdict_changed) where the verdict of
+    netports.core.port_verify is another one, or V(flapping) where changes that did not last came again and again),
+    C(listener), C(protocol), C(port), C(present), C(verdict), C(reason), C(failed), C(owners), C(observed) (the sockets),
+    C(previous) (C(present), C(verdict) and C(owners) before), C(role) and C(host).
   - An event C(port_evidence) has C(state), V(lost) when the listening sockets can no longer be read (C(reason) says why) and
     V(back) when they can. Meanwhile nothing is said to have vanished.
   - Only listeners that have sockets of their own are watched. NodePorts, redirected ports and IP protocols are not.
@@ -72,6 +73,7 @@ options:
   debounce:
     description:
       - Seconds for which a change must last before it is told, so that the restart of a service is no event.
+      - What came back three times within ten times as long is told as V(flapping).
     type: float
     default: 15
   initial:

@@ -85,8 +85,19 @@ def test_a_bind_that_is_wider_is_another_verdict() -> None:
 def test_what_does_not_last_is_not_told() -> None:
     restart = [held("nginx"), absent(), absent(), held("nginx"), held("nginx"), held("nginx"), held("nginx")]
     assert changes(watch(debounce=3), *restart) == [[]] * 7
-    flapping = [held("nginx"), absent()] * 5
-    assert changes(watch(debounce=3), *flapping) == [[]] * 10
+
+
+def test_what_does_not_stay_up_is_told_after_the_third_time() -> None:
+    looks = [held("nginx"), absent()] * 7
+    assert [at for at, told in enumerate(changes(watch(debounce=3), *looks)) if told == ["flapping"]] == [6, 12]
+
+
+def test_restarts_that_are_far_apart_are_no_flapping() -> None:
+    watching = watch(debounce=3)
+    watching.seen([held("nginx")], 0)
+    for start in (10, 60, 110, 160):
+        assert watching.seen([absent()], start) == []
+        assert watching.seen([held("nginx")], start + 1) == []
 
 
 def test_what_lasts_is_told_when_it_did() -> None:
