@@ -95,7 +95,8 @@ def _coverage(report: Report) -> str:
     left = "%d of %d pairs of sites without a probe" % (missed, len(rows)) if missed else "All %d pairs of sites" % len(rows)
     more = [("and %d more" % (len(rows) - _SITES_NAMED), "", "", "")] if len(rows) > _SITES_NAMED else []
     words = table(("From site", "To site", "Pairs of hosts", "Probed"), [*rows[:_SITES_NAMED], *more])
-    return '<div class="coverage">%s<details><summary>%s</summary>%s</details></div>' % (text, left, words)
+    shown = " open" if missed else ""
+    return '<div class="coverage">%s<details%s><summary>%s</summary>%s</details></div>' % (text, shown, left, words)
 
 
 # --- what is no failure ------------------------------------------------------------------------------------------------------

@@ -422,6 +422,13 @@ def test_lines_of_the_picture_say_how_many_edges_are_broken():
     assert "kuma_dpkuma_dpinbound tcp/150061 of 2" in page(samples.small()).text
 
 
+def test_sites_between_which_nobody_asked_are_not_folded_away():
+    text = _report_html.render(samples.everything())
+    assert "<details open><summary>1 of 3 pairs of sites without a probe</summary>" in text
+    assert re.search(r"<td>rack2</td><td>rack1</td><td>4</td><td>0</td></tr><tr>", text)
+    assert "<details><summary>All 16 pairs of sites</summary>" in _report_html.render(samples.mesh(20))
+
+
 def test_what_was_not_probed_and_what_nobody_knows_is_told_below():
     text = page(samples.everything()).text.partition("Worth knowing")[2]
     for title in ("1 edge not probed", "1 edge not known", "1 edge not run", "1 edge optional", "1 host was not looked at"):
