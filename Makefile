@@ -4,7 +4,7 @@
 PYTEST := .venv/bin/python -m pytest
 ROLE ?= kuma_zone_cp
 
-.PHONY: help setup demo test test-fast lint docs bench artefact clean
+.PHONY: help setup demo test test-fast lint docs mutation bench artefact clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,10 @@ lint: ## linters alone
 docs: ## the site of docs/, in .venv/docs/html
 	@tools/setup test
 	@.venv/bin/python tools/docs_site/build.py
+
+mutation: ## every mutant of the pure middle that tests/pure_middle.py lists, in a quarter of an hour
+	@tools/setup test
+	@.venv/bin/python tools/mutation.py
 
 bench: ## speed, as ratios against what else could be run
 	@tools/setup test

@@ -33,6 +33,15 @@ os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), 
 # No deadlines: how long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("full", deadline=None)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
+# For tools/mutation.py: a mutant that one run kills is one that every run kills; tests run many times in one process.
+hypothesis.settings.register_profile(
+    "mutation",
+    deadline=None,
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 hypothesis.settings.load_profile("full")
 
 
@@ -85,7 +94,13 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The last thing before pytest's own summary line: what a green run does not prove, by name."""
+    """The last thing before pytest's own summary line: figures of gates, and what a green run does not prove, by name."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [text for report in passed for name, text in getattr(report, "user_properties", ()) if name == "figure"]
+    if figures:
+        terminalreporter.section("Measured:")
+        for text in figures:
+            terminalreporter.write_line(str(text))
     by_reason = {}  # type: Dict[str, List[str]]
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -56,7 +56,7 @@ def is_wildcard(address: str) -> bool:
 def is_loopback(address: str) -> bool:
     """127.0.0.0/8, ::1, and their IPv4-mapped forms."""
     address = plain(address)
-    return address == "::1" or (":" not in address and address.startswith("127."))
+    return address == "::1" or address.startswith("127.")
 
 
 def _as_number(address: str) -> int:

@@ -232,15 +232,11 @@ def parse_listener(data: Any) -> Listener:
         process=names(data.get("process") or (), "process"),
         seen_as=choice(data.get("seen_as", "protocol" if protocol == "ip" else "socket"), "seen_as", SEEN_AS),
         clients=names(data.get("clients") or (), "clients"),
-        allow=flag(data.get("allow", not (bind == "loopback" or _loopback_address(bind))), "allow"),
+        allow=flag(data.get("allow", not (bind == "loopback" or _address.is_loopback(bind))), "allow"),
         optional=flag(data.get("optional", False), "optional"),
         preinstalled=flag(data.get("preinstalled", False), "preinstalled"),
         given=dict(data),
     )
-
-
-def _loopback_address(bind: str) -> bool:
-    return bind not in ("any", "loopback") and _address.is_loopback(bind)
 
 
 def parse_listeners(values: Any, where: str = "listeners") -> List[Listener]:

@@ -432,7 +432,7 @@ def owners_wanted(
             for sock in table.sockets:
                 if _coverage.in_ports(listener, sock) and _coverage.blocks(listener, sock, table) and not listener.dynamic:
                     want(sock, listener.process)
-        elif context.process(listener) and listener.protocol != "ip":
+        elif context.process(listener):
             candidates = (
                 [s for s in table.sockets if _coverage.in_ports(listener, s)]
                 if _coverage.is_fixed(listener)

@@ -245,9 +245,8 @@ class _Sample:
                 for source in [source for source in group.unvisited if source != wanted]:
                     del group.unvisited[source]
                     visited.append((group, source))
+                    # Who else probes one of these would end the search here: none of them comes twice.
                     for old in self.chosen[source]:
-                        if old in came_from:
-                            continue
                         came_from[old] = (source, wanted)
                         if self._load[old] > 1:
                             return self._chain(old, goal, came_from)

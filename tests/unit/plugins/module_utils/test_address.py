@@ -61,6 +61,7 @@ def test_in_network_agrees_with_the_standard_library(address, data):
 def test_a_single_address_is_a_network_of_one():
     assert _address.in_network("192.0.2.1", _address.parse_network("192.0.2.1"))
     assert not _address.in_network("192.0.2.2", _address.parse_network("192.0.2.1"))
+    assert _address.parse_network("192.0.2.1/32") == _address.parse_network("192.0.2.1")
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/x", "::/129", "sshd", "sshd/3"])

@@ -105,3 +105,35 @@ def test_a_list_says_which_one():
 def test_every_field_but_given_and_ports_is_a_known_key():
     fields = set(_listener.Listener._fields) - {"given", "ports"}
     assert fields <= set(_listener.KEYS)
+
+
+@pytest.mark.parametrize("port", [True, [80], None, 0, 65536, "65536", "1-65536", 1.5])
+def test_what_is_no_port_is_refused(port):
+    with pytest.raises(Problem, match="is not a port"):
+        _listener.parse_port(port)
+
+
+def test_the_first_and_the_last_port():
+    assert (_listener.parse_port(1), _listener.parse_port(65535)) == ((1, 1), (65535, 65535))
+
+
+@pytest.mark.parametrize(("number", "fine"), [(0, True), (255, True), (256, False), (-1, False), (True, False), ("4", False)])
+def test_numbers_of_ip_protocols(number, fine):
+    data = {"name": "x", "protocol": "ip", "number": number}
+    if fine:
+        assert parse_listener(data).number == number
+    else:
+        with pytest.raises(Problem, match="^number: "):
+            parse_listener(data)
+
+
+def test_clients_are_kept():
+    assert parse_listener(dict(WEB, clients=["a", "b"])).clients == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("clients", [1]), ("process", [1]), ("allow", "often"), ("preinstalled", 7), ("optional", [])]
+)
+def test_what_a_field_cannot_have_is_refused_by_its_name(key, value):
+    with pytest.raises(Problem, match="^" + key):
+        parse_listener(dict(WEB, **{key: value}))

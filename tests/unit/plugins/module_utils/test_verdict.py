@@ -671,3 +671,194 @@ def test_a_cut_address_on_the_loopback_device_is_no_address_of_the_host():
 )
 def test_what_has_no_socket_by_its_nature_is_not_absent(seen_as, expected):
     assert verdict(listener(seen_as=seen_as))[0] == expected
+
+
+LONG = "2001:db8:1111:2222:3333:4444:5555:6666"
+
+
+def reason(expected, *texts, **options):
+    return verdict(expected, *texts, **options)[1]
+
+
+@pytest.mark.parametrize(
+    ("expected", "sockets", "found"),
+    [
+        # Whose the socket in the place of an address is, and what a cut address may be.
+        (dict(bind="192.0.2.1", process="web"), ["tcp 192.0.2.1:80 thief"], "wrong_owner"),
+        (dict(bind=LONG, process="web"), ["tcp [2001:db8:1111:2222::]:80 cut thief"], "wrong_owner"),
+        (dict(bind="::1"), ["tcp [2001:db8:1111:2222::]%lo:80 cut"], "confined"),
+        # A range is served in its family, by its device, and is never exposed where it is expected outside.
+        (dict(port="80-81", family="ipv4", process="web"), ["tcp [::]:80 v6only web"], "absent"),
+        (dict(port="80-81", device="mgmt", process="web"), ["tcp 0.0.0.0:80 web"], "confined"),
+    ],
+)
+def test_places_and_owners(expected, sockets, found):
+    assert verdict(listener(**expected), *sockets)[0] == found
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dict(port="79-81", process="thief"),
+        dict(port=81, process="thief"),
+        dict(port=80),
+        dict(port=80, process="someone"),
+    ],
+)
+def test_who_is_not_expected_on_just_this_port_is_a_thief(other):
+    mine = listener(process="web")
+    assert (
+        judge([mine, listener(**dict(other, name="other"))], table("tcp 0.0.0.0:80 thief")).findings[0].verdict == "wrong_owner"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "sockets", "said"),
+    [
+        (dict(), ["tcp 0.0.0.0:80"], ""),
+        (dict(device="mgmt"), ["tcp 0.0.0.0%mgmt:80"], ""),
+        (dict(), ["tcp 0.0.0.0%mgmt:80"], "only on device mgmt"),
+        (dict(), ["tcp 192.0.2.1:80", "tcp 127.0.0.1:80"], "on 192.0.2.1 alone"),
+        (dict(bind="192.0.2.1"), ["tcp 0.0.0.0:80"], "covered by 0.0.0.0"),
+        (dict(bind="192.0.2.1"), ["tcp 192.0.2.1:80"], ""),
+        (dict(bind="0.0.0.0"), ["tcp 0.0.0.0:80"], ""),
+        (dict(port="80-90", process="web"), ["tcp 0.0.0.0:80 web", "tcp 127.0.0.1:81 web"], "port 80"),
+        (dict(port="80-90"), ["tcp 0.0.0.0:%d" % port for port in range(80, 86)], "port 80, 81, 82, 83, 84"),
+        (dict(port="80-90", process="web"), [], "no socket of web on a port of 80-90"),
+        (dict(port="80-90"), [], "no socket on a port of 80-90"),
+        (dict(port="dynamic", process=["a", "b"]), [], "no socket of a or b on any port"),
+        (dict(port="80-90", bind="loopback"), ["tcp 0.0.0.0:80"], "expected on loopback, bound to 0.0.0.0:80"),
+        (dict(process="web"), ["tcp 0.0.0.0:80 @unasked"], "the owner of 0.0.0.0:80 was not looked for"),
+        (
+            dict(process="web"),
+            ["tcp 0.0.0.0:80 systemd"],
+            "systemd holds 0.0.0.0:80, and the evidence does not tell for which service",
+        ),
+        (dict(protocol="ip", number=4, port=None), [], "IP protocol 4 has no ports and no listening socket"),
+    ],
+)
+def test_reasons(expected, sockets, said):
+    assert reason(listener(**expected), *sockets) == said
+
+
+def test_reasons_for_hidden_owners_name_five_sockets():
+    assert reason(listener(process="web"), "tcp 0.0.0.0:80 @hidden").startswith("the owner of 0.0.0.0:80 cannot be seen: ")
+    hidden = reason(listener(port="80-90", process="web"), *("tcp 0.0.0.0:%d @hidden" % port for port in range(80, 86)))
+    assert "0.0.0.0:84" in hidden and "0.0.0.0:85" not in hidden
+
+
+@pytest.mark.parametrize(
+    ("keys", "device", "said"),
+    [
+        (dict(device="mgmt"), False, "sock_diag does not tell the device that a socket is bound to"),
+        (dict(device="mgmt"), True, "sock_diag does not tell whether [::]%mgmt takes IPv4 too"),
+        (dict(), False, "sock_diag does not tell whether [::] takes IPv4 too"),
+    ],
+)
+def test_reasons_of_what_the_evidence_does_not_tell(keys, device, said):
+    socket = "tcp [::]%mgmt:80" if keys and device else "tcp [::]:80"
+    assert verdict(listener(family="both", **keys), socket, v6only=False, device=device) == ("unverifiable", said)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sockets", "expected"),
+    [
+        (dict(), [], ("ok", "")),
+        (dict(), ["tcp 0.0.0.0:80 nginx"], ("taken", "0.0.0.0:80 held by nginx")),
+        (dict(process="web"), ["tcp 0.0.0.0:80 nginx"], ("taken", "0.0.0.0:80 held by nginx")),
+        (
+            dict(process="nginx"),
+            ["tcp 0.0.0.0:80 nginx"],
+            ("taken", "0.0.0.0:80 held by nginx, the expected process; is it installed already?"),
+        ),
+        (dict(), ["tcp 0.0.0.0%mgmt:80 nginx"], ("unverifiable", "0.0.0.0%mgmt:80 held by nginx may be in the way")),
+    ],
+)
+def test_reasons_before_an_installation(keys, sockets, expected):
+    assert verdict(listener(**keys), *sockets, state="free") == expected
+
+
+def test_holders_of_a_whole_range_are_five_of_them():
+    said = reason(listener(port="80-85"), *("tcp 0.0.0.0:%d nginx" % port for port in range(80, 86)), state="free")
+    assert "0.0.0.0:84" in said and "0.0.0.0:85" not in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [(dict(device="mgmt"), "unverifiable"), (dict(), "taken")],
+)
+def test_a_source_that_knows_no_devices(keys, expected):
+    sockets = ["tcp 0.0.0.0:80 nginx"] if not keys else ["tcp 0.0.0.0%mgmt:80 nginx"]
+    assert verdict(listener(**keys), *sockets, state="free", device=False)[0] == expected
+
+
+def test_one_expectation_after_another_is_asked_for_each_socket():
+    listeners = [listener(name="other", port=81), listener()]
+    assert judge(listeners, table("tcp 0.0.0.0:80"), unexpected="report").unexpected == ()
+    redirected = listener(name="redirected", port=82, seen_as="redirect", process="web")
+    wanted = _verdict.owners_wanted(parse_listeners([redirected, listener(process="web")]), table("tcp 0.0.0.0:80"))
+    assert list(wanted.values()) == [("web",)]
+
+
+def test_strangers_come_in_the_order_of_their_places():
+    found = judge([], table("tcp 0.0.0.0%Vrf:80", "tcp 0.0.0.0%eth0:80", "tcp 0.0.0.0:80"), unexpected="report").unexpected
+    assert [sock.device for sock in found] == [None, "Vrf", "eth0"]
+
+
+def test_a_listener_that_the_firewall_was_not_asked_for_is_judged_without():
+    assert verdict(listener(), "tcp 0.0.0.0:80", admissions={})[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("sockets", "expected"),
+    [
+        ([], "-"),
+        (["tcp 0.0.0.0:1 a"], "0.0.0.0 a"),
+        (["tcp 0.0.0.0:1"], "0.0.0.0"),
+        (["tcp 192.0.2.%d:1 a" % n for n in (1, 2, 3)], "192.0.2.1, 192.0.2.2, 192.0.2.3 a"),
+        (["tcp 192.0.2.%d:1 a" % n for n in (1, 2, 3, 4)], "192.0.2.1, 192.0.2.2, 192.0.2.3, ... a"),
+        (["tcp 0.0.0.0:1 %s" % name for name in "abcd"], "0.0.0.0 a, b, c"),
+    ],
+)
+def test_what_was_seen_in_words(sockets, expected):
+    assert _verdict.observed_text([sock(text) for text in sockets]) == expected
+
+
+def test_the_whole_report():
+    optional = [listener(name="gone", port=81, optional=True), listener(name="local", port=82, optional=True)]
+    observed = table("tcp 0.0.0.0:80 nginx", "tcp 127.0.0.1:82", "udp 0.0.0.0:53")
+    lines = _verdict.report(judge([listener(), *optional], observed, unexpected="report"))
+    cells = [[cell.strip() for cell in re.split(r"\s{2,}", line)] for line in lines]
+    assert cells == [
+        ["VERDICT", "LISTENER", "PORT", "EXPECTED", "OBSERVED", "REASON"],
+        ["ok", "web", "tcp/80", "any, any", "0.0.0.0 nginx"],
+        ["absent (optional)", "gone", "tcp/81", "any, any", "-", "nothing listens on it"],
+        ["confined", "local", "tcp/82", "any, any", "127.0.0.1", "only on loopback (127.0.0.1)"],
+        ["unexpected", "-", "udp/53", "-", "0.0.0.0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pid", "name", "found"), [(1, "systemd", "unverifiable"), (1, "init", "wrong_owner"), (7, "systemd", "wrong_owner")]
+)
+def test_systemd_is_the_first_process(pid, name, found):
+    held = sock("tcp 0.0.0.0:80")._replace(owners=(Owner(pid, name),), owner_state=FOUND)
+    assert verdict(listener(process="web"), held)[0] == found
+
+
+@pytest.mark.parametrize("title", ["nginx: master process", "nginx: worker: 7", "/usr/sbin/nginx: worker"])
+def test_processes_that_write_a_title(title):
+    held = sock("tcp 0.0.0.0:80")._replace(owners=(Owner(7, title),), owner_state=FOUND)
+    assert verdict(listener(process="nginx"), held)[0] == "ok"
+
+
+@pytest.mark.parametrize("entry", ["tcp/80/81", "x/tcp/80", "tcp/", "/80", "tcp/dynamic"])
+def test_what_cannot_be_tolerated(entry):
+    with pytest.raises(Problem, match=r"^tolerate\[0\]: "):
+        _tolerate.parse_tolerate([entry])
+
+
+def test_a_process_may_be_called_like_a_protocol():
+    named = sock("udp 0.0.0.0:80")._replace(owners=(Owner(7, "tcp"),), owner_state=FOUND)
+    (tolerated,) = _tolerate.parse_tolerate(["tcp"])
+    assert tolerated(named) and not tolerated(sock("tcp 0.0.0.0:80 other"))

@@ -168,6 +168,21 @@ def test_targets_come_before_pairs_of_sites() -> None:
     assert sample.choose(pairs, site_of, 2) == {("a", "near0"), ("a", "near1"), ("b", "far")}
 
 
+def test_a_target_that_others_probe_too_makes_room_for_a_pair_of_sites() -> None:
+    pairs = [("s0", "t0"), ("s1", "t0"), ("s1", "t4"), ("s2", "t4")]
+    site_of = {"s0": "A", "s1": "A", "s2": "C", "t0": "C", "t4": "B"}
+    assert sample.choose(pairs, site_of, 1) == {("s0", "t0"), ("s1", "t4"), ("s2", "t4")}
+
+
+def test_two_sources_exchange_their_targets_for_a_pair_of_sites() -> None:
+    """Every target has one source, and stays with one."""
+    menus = {"s0": ("t0", "t3"), "s1": ("t0", "t1"), "s2": ("t0", "t1"), "s3": ("t2", "t3")}
+    pairs = [(source, target) for source, targets in menus.items() for target in targets]
+    site_of = {"s0": "B", "s1": "B", "s2": "A", "s3": "A", "t0": "B", "t1": "A", "t2": "A", "t3": "B"}
+    assert sample.choose(pairs, site_of, 1) == {("s0", "t3"), ("s1", "t1"), ("s2", "t0"), ("s3", "t2")}
+
+
+@pytest.mark.measures_time
 @pytest.mark.slow
 @pytest.mark.parametrize("of", [0, 20, 200])
 def test_ten_thousand_hosts(of: int) -> None:

@@ -199,6 +199,7 @@ def test_every_format_can_be_written_and_does_not_change_the_report(kind, make):
     assert RENDERERS[kind](make()) == text
 
 
+@pytest.mark.measures_time
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", RENDERERS)
 def test_three_hundred_hosts_are_rendered_quickly_and_the_time_grows_as_they_do(kind):

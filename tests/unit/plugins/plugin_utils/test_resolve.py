@@ -429,6 +429,7 @@ def test_every_role_resolves_by_default(role: str) -> None:
     assert _resolve.resolve(OWN, role).warnings == []
 
 
+@pytest.mark.measures_time
 @pytest.mark.skipif(sys.gettrace() is not None, reason="under a tracer (coverage, a debugger) time says nothing")
 def test_a_cold_resolution_is_fast() -> None:
     def cold() -> float:

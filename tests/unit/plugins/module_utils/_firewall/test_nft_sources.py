@@ -109,6 +109,7 @@ def test_a_set_that_packets_fill_is_not_known():
     assert {part.judgement.state for part in parts} == {"partial"}
 
 
+@pytest.mark.measures_time
 @pytest.mark.parametrize("dropped", [0, 1])
 def test_a_rule_for_each_of_hundreds_of_clients_takes_no_time(dropped):
     """As iptables writes them; each port of the host has its own."""
