@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who reaches whom: the real ansible-playbook over hosts with real kernels, and packets that are lost where they should be."""
+"""Who reaches whom, by the commands of docs/reach.md: real kernels, and packets that are lost where they should be."""
 
 from __future__ import annotations
 
