@@ -17,6 +17,7 @@ import pytest
 
 from tests.integration.test_lab import gone, processes_in
 from tests.lab import ordinary_user
+from tools import picture
 
 DEFAULT_ROLE = "kuma_zone_cp"
 ROLES = sorted(path.name for path in (pathlib.Path(__file__).parent.parent.parent / "roles").iterdir() if path.is_dir())
@@ -75,6 +76,7 @@ def test_the_demo_shows_the_main_job(user: User, checkout: pathlib.Path) -> None
     assert output.count(" ok ") >= 6 + 9  # a verdict a listener, and every step
     assert re.search(r"absent +[a-z-]+ +tcp/\d+", output)
     assert "\033" not in output  # no colours where no terminal is
+    assert picture.drawn(output) == picture.PICTURE.read_text(), "the README shows another run: tools/picture.py"
 
 
 @pytest.mark.slow
