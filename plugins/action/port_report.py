@@ -21,7 +21,7 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Pro
 from ansible_collections.netports.core.plugins.plugin_utils import (
     _inventory,
     _inventory_roles,
-    _reach_files,
+    _reach_steps,
     _report,
     _report_collect,
     _report_files,
@@ -29,8 +29,6 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
 )
 from ansible_collections.netports.core.plugins.plugin_utils._action import validated
 from ansible_collections.netports.core.plugins.plugin_utils._inventory_roles import HostRole
-from ansible_collections.netports.core.plugins.plugin_utils._reach import ReachResult
-from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
 from ansible_collections.netports.core.plugins.plugin_utils._report import HostResult, Report
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import Spec, SpecError
 
@@ -110,16 +108,16 @@ class ActionModule(ActionBase):
         )
 
     def _reached(self, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> tuple[Report, Report]:
-        """The same of who reaches whom, as port_reach has left it."""
-        left = Files(_judged(params, task_vars)["run"]).read(_reach_files.REPORT)
+        """The same of who reaches whom, of what port_reach has left."""
+        judged = _judged(params, task_vars)
+        found = _reach_steps.collected(judged["run"], judged, task_vars)
         batch = set(task_vars["ansible_play_batch"])
-        hosts = [host for host in left["hosts"] if host["host"] in batch]
-        everything: ReachResult = left["reach"]
-        mine = everything.copy()
-        mine["edges"] = [edge for edge in everything["edges"] if edge["from"] in batch]
+        hosts = [host for host in found.hosts if host["host"] in batch]
+        mine = found.reach.copy()
+        mine["edges"] = [edge for edge in found.reach["edges"] if edge["from"] in batch]
         generated = _now()
         return (
-            _report.build("reach", generated, left["hosts"], left["connections"], everything),
+            _report.build("reach", generated, found.hosts, found.connections, found.reach),
             _report.build("reach", generated, hosts, [], mine),
         )
 

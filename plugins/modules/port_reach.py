@@ -41,7 +41,7 @@ options:
       - V(hold), a task of every host, holds its ports as M(netports.core.port_listen) does. For O(before_install) alone.
       - V(probe), a task of every host, asks the others.
       - V(release), a task of every host, ends what V(hold) has begun.
-      - V(judge), to be run once and registered, makes edges of that for M(netports.core.port_report), and again after V(ask).
+      - V(judge), to be run once and registered, says what is wrong, for M(netports.core.port_report); and again after V(ask).
       - V(ask), a task of every host, asks the targets of what is broken whether they serve and admit it.
     type: str
     choices: [prepare, read, plan, hold, probe, release, judge, ask]
@@ -171,8 +171,8 @@ wrong:
   type: dict
   sample: {cp1: {state: failed, msg: 1 of 12 edges failed}}
 summary:
-  description: The number of targets by state, of the host with O(step=probe), of all with O(step=judge).
-  returned: when O(step=probe) or O(step=judge)
+  description: The number of targets by state.
+  returned: when O(step=probe)
   type: dict
   sample: {open: 11, filtered: 1}
 """

@@ -20,7 +20,6 @@ from ansible import constants
 # What is kept: of the run, then of a host.
 INVENTORY = "inventory"
 PLAN = "plan"
-REPORT = "report"
 READ = "read"
 PROBE = "probe"
 EDGES = "edges"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.plugin_utils import (
@@ -23,11 +23,11 @@ from ansible_collections.netports.core.plugins.plugin_utils import (
     _report_files,
     _spec_load,
 )
-from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence, HostData, Listening
+from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, Evidence, HostData, Listening, ReachResult
 from ansible_collections.netports.core.plugins.plugin_utils._reach_collect import Visit
 from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
 from ansible_collections.netports.core.plugins.plugin_utils._reach_plan import Options
-from ansible_collections.netports.core.plugins.plugin_utils._report import Connection
+from ansible_collections.netports.core.plugins.plugin_utils._report import Connection, HostResult
 
 # As the playbook has it.
 _FILES = "files (netports_report)"
@@ -133,11 +133,38 @@ def _summary(made: _reach_plan.Plan) -> str:
 # --- judge: what came of it --------------------------------------------------------------------------------------------------
 
 
-def judge(run: str, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes edges and hosts for port_report, and what the targets of broken edges are to be asked.
+class Collected(NamedTuple):
+    """What the report is made of."""
 
-    Returns what is wrong with which host of the batch.
-    """
+    hosts: list[HostResult]
+    connections: list[Connection]
+    reach: ReachResult
+
+
+def judge(run: str, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wrong with which host of the batch. Writes what the targets of broken edges are to be asked."""
+    result = {"run": run, "held": params["held"], "probed": params["probed"]}
+    if _all_is_well(Files(run), params, task_vars):
+        return {**result, "passed": True, "wrong": {}}
+    hosts = {one["host"]: one for one in collected(run, params, task_vars).hosts}
+    here = [hosts[name] for name in task_vars["ansible_play_batch"] if hosts[name]["state"] in _WRONG]
+    wrong = {one["host"]: {"state": one["state"], "msg": one["msg"]} for one in here}
+    return {**result, "passed": not wrong, "wrong": wrong}
+
+
+def _all_is_well(files: Files, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> bool:
+    """Whether that can be said of the batch by what its tasks registered, without a look at each edge."""
+    listening = _unpooled(files.read(_reach_files.PLAN))
+    for name in task_vars["ansible_play_batch"]:
+        probed = task_vars["hostvars"].raw_get(name).get(params["probed"]) or {}
+        problems = any(one["problem"] for one in listening.get(name, {}).values())
+        if problems or probed.get("unreachable") or not probed.get("passed"):
+            return False
+    return True
+
+
+def collected(run: str, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Collected:
+    """Hosts and edges of all batches, with what targets have said; what they still have to be asked is written."""
     files = Files(run)
     known, planned = files.read(_reach_files.INVENTORY), files.read(_reach_files.PLAN)
     hosts: dict[str, HostData] = known["hosts"]
@@ -151,7 +178,7 @@ def judge(run: str, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> 
         _reach_collect.host_result(name, hosts[name], listening.get(name, {}), visits[name], found.get(name, ()))
         for name in visits
     ]
-    reach: _reach.ReachResult = {
+    reach: ReachResult = {
         "edges": edges,
         "sites": {name: host["site"] for name, host in hosts.items() if host["site"]},
         "coverage": planned["coverage"],
@@ -160,11 +187,7 @@ def judge(run: str, params: Mapping[str, Any], task_vars: Mapping[str, Any]) -> 
         "before_install": known["options"]["before_install"],
         "strict": known["options"]["strict"],
     }
-    connections = _connections(listening, task_vars["groups"], _kinds(hosts))
-    files.write(_reach_files.REPORT, {"hosts": results, "connections": connections, "reach": reach})
-    wrong = {one["host"]: {"state": one["state"], "msg": one["msg"]} for one in results if one["state"] in _WRONG}
-    here = {name: wrong[name] for name in task_vars["ansible_play_batch"] if name in wrong}
-    return {"run": run, "passed": not here, "wrong": here, "summary": reach["summary"]}
+    return Collected(results, _connections(listening, task_vars["groups"], _kinds(hosts)), reach)
 
 
 def _connections(
