@@ -123,6 +123,10 @@ def test_the_edges_behind_a_connection_are_those_of_its_clients():
         ("kuma_dp", "kuma_zone_cp", "dp-server tcp/5678"): "1 of 2",
         ("kuma_dp", "kuma_dp", "inbound tcp/15006"): "1 of 2",
     }
+    # What a host asks that is none of its clients is behind no connection.
+    edges = [samples.edge("dp1.example.com", "dp2.example.com"), samples.edge("cp1.example.com", "dp1.example.com")]
+    stranger = samples.report(samples.result(edges), samples.ZONES, samples.CONNECTIONS)
+    assert [share.text for share in _report_reach_shares.by_connection(stranger)] == ["", "", "0 of 1"]
 
 
 # --- all formats -------------------------------------------------------------------------------------------------------------
