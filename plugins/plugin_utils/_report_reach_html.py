@@ -85,7 +85,8 @@ def _legend(report: Report) -> str:
 def _coverage(report: Report) -> str:
     """How much was probed, and what of it by site."""
     said = report["reach"]["coverage"]
-    text = "<p>%s.</p>" % escaped(_report_reach.coverage_text(report["reach"]))
+    empty = "An empty cell: the one does not connect to the other%s" % (", or the sample left it out" if said["sample"] else "")
+    text = "<p>%s. %s.</p>" % (escaped(_report_reach.coverage_text(report["reach"])), empty)
     rows = [(one["from"] or "-", one["to"] or "-", str(one["pairs"]), str(one["probed"])) for one in said["sites"]]
     # Between which nobody asked is first.
     rows.sort(key=lambda row: (row[3] != "0", _report.natural(row[0]), _report.natural(row[1])))
