@@ -16,6 +16,7 @@ from tools import product_pages
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GALAXY: Dict[str, Any] = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+EVENT_SOURCES = ROOT / "extensions" / "eda" / "plugins" / "event_source"
 PLUGINS = ("modules", "lookup", "filter")
 
 Row = Tuple[str, ...]
@@ -53,18 +54,22 @@ def titles(texts: Mapping[str, str]) -> Dict[str, str]:
 
 def readme(spec: _spec_model.Spec, playbooks: Mapping[str, str]) -> List[Row]:
     """The table of the README, a row for each kind of thing; of roles and modules one for each product and module."""
-    rows: List[Row] = [("", "")]
+    rows: List[Row] = [("name", "what it is")]
     for product in spec.products.values():
         names = ", ".join("[`%s`](%s)" % (name, address("roles/%s/README.md" % name)) for name in product.roles)
+        kind = "role " if len(product.roles) == 1 else "roles "
         page = "[%s](%s)" % (product.title, address("docs/products/%s.md" % product.name))
-        rows.append(("%s %s" % (page, product_pages.span(product.releases)), "roles " + names))
+        rows.append(("%s %s" % (page, product_pages.span(product.releases)), kind + names))
     for name, text in for_people("modules").items():
-        rows.append(("module [`%s`](%s)" % (name, address("plugins/modules/%s.py" % name)), text))
+        link = "[`%s`](%s)" % (name, address("plugins/modules/%s.py" % name))
+        rows.append((link, "module: %s%s" % (text[0].lower(), text[1:])))
     names = ", ".join("`%s`" % name for name in playbooks)
     rows.append(("[playbooks](%s)" % address("docs/playbooks.md"), names))
     for kind in PLUGINS[1:]:
         names = ", ".join("`%s`" % name for name in for_people(kind))
         rows.append(("[%ss](%s)" % (kind, address("docs/reference.md")), names))
+    sources = ", ".join("`%s`" % path.stem for path in sorted(EVENT_SOURCES.glob("[a-z]*.py")))
+    rows.append(("[event source](%s)" % address("docs/event-driven.md"), sources))
     return rows
 
 
