@@ -47,6 +47,7 @@ def _plan() -> List[Task]:
         "delegate_to": "{{ netports_host }}",
         "loop": "{{ netports_reach_run.read }}",
         "loop_control": {"loop_var": "netports_host"},
+        "register": "netports_reach_read",
         **UNTIL_THE_END,
         **_ALWAYS,
     }
@@ -60,7 +61,7 @@ def _plan() -> List[Task]:
 def _ask_each_other() -> List[Task]:
     hold = {**_step("Hold the ports of what is not installed yet", "hold"), "register": "netports_reach_held"}
     probe = {**_step("Ask the others", "probe"), "register": "netports_reach_probed"}
-    release = _step("Release the ports", "release")
+    release = {**_step("Release the ports", "release"), "register": "netports_reach_released"}
     return [
         {**hold, **UNTIL_THE_END, **_BEFORE_INSTALL},
         {**probe, **UNTIL_THE_END, **_ALWAYS},
@@ -90,8 +91,9 @@ def _report() -> List[Task]:
 def _explain() -> List[Task]:
     """What the targets say of broken edges, the report with that, and the end of each host."""
     conclude = {"step": "conclude", "playbook": "reach", "reached": "netports_reach_judged"}
+    ask = {**_step("Ask the targets of what is broken", "ask"), "register": "netports_reach_asked"}
     return [
-        {**_step("Ask the targets of what is broken", "ask"), **UNTIL_THE_END, **_ALWAYS},
+        {**ask, **UNTIL_THE_END, **_ALWAYS},
         _judge(),
         _write(),
         {"name": "Pass or fail each host", "netports.core.port_report": conclude, **_ALWAYS},
