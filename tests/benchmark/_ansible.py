@@ -38,19 +38,26 @@ def fetch_peers(*collections: str) -> None:
             archive.extractall(PEERS, [name for name in archive.namelist() if name.startswith(missing)])
 
 
+def _with_variables(hosts: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    return dict(hosts) if isinstance(hosts, Mapping) else dict.fromkeys(hosts)
+
+
 class Controller:
-    """Where Ansible is run from: `home` is a directory for its files, `groups` are those of the inventory."""
+    """Where Ansible is run from: `home` is a directory for its files, `groups` are those of the inventory.
+
+    The hosts of a group are names, or variables by name.
+    """
 
     def __init__(
         self,
         home: str,
         variables: Mapping[str, Any],
         connection: str = "local",
-        groups: Mapping[str, Sequence[str]] = MappingProxyType({"targets": ["target"]}),
+        groups: Mapping[str, Sequence[str] | Mapping[str, Any]] = MappingProxyType({"targets": ["target"]}),
     ) -> None:
         self._home = Path(home)
         # The interpreter is one of `variables`, as finding it would cost all the same and more than what is measured.
-        children = {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in groups.items()}
+        children = {name: {"hosts": _with_variables(hosts)} for name, hosts in groups.items()}
         inventory = {"all": {"vars": {"ansible_connection": connection, **variables}, "children": children}}
         self._inventory = self._written("inventory.yml", inventory)
         self._environment = {
