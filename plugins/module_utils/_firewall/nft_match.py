@@ -265,10 +265,7 @@ def compared(field: Numbers, operator: str, right: Any) -> Match:
     top = 1 << 128
     low, high = interval
     ranges = {"<": (0, low - 1), "<=": (0, high), ">": (high + 1, top), ">=": (low, top)}
-    if operator not in ranges:
-        return UNCLEAR
-    wanted = ranges[operator]
-    return NO if wanted[0] > wanted[1] else contained(field, (wanted,))
+    return contained(field, (ranges[operator],)) if operator in ranges else UNCLEAR
 
 
 def tuple_matches(fields: Sequence[Any], value: Any) -> Match:

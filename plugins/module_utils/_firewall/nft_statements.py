@@ -81,8 +81,7 @@ def _bits_of(value: Any) -> int:
             if operator in ("|", "^"):
                 return first | second
             if operator == "&":
-                # Of the old mark no bit is new, whatever is left of it.
-                return 0 if 0 in (first, second) else first & second
+                return first & second
     return ALL_BITS
 
 

@@ -795,6 +795,8 @@ def test_a_source_that_knows_no_devices(keys, expected):
 def test_one_expectation_after_another_is_asked_for_each_socket():
     listeners = [listener(name="other", port=81), listener()]
     assert judge(listeners, table("tcp 0.0.0.0:80"), unexpected="report").unexpected == ()
+    anything = listener(name="anything", port="dynamic")
+    assert judge([anything, listener()], table("tcp 0.0.0.0:80"), unexpected="report").unexpected == ()
     redirected = listener(name="redirected", port=82, seen_as="redirect", process="web")
     wanted = _verdict.owners_wanted(parse_listeners([redirected, listener(process="web")]), table("tcp 0.0.0.0:80"))
     assert list(wanted.values()) == [("web",)]
@@ -856,6 +858,11 @@ def test_processes_that_write_a_title(title):
 def test_what_cannot_be_tolerated(entry):
     with pytest.raises(Problem, match=r"^tolerate\[0\]: "):
         _tolerate.parse_tolerate([entry])
+
+
+def test_what_is_no_port_behind_a_protocol_is_named():
+    with pytest.raises(Problem, match="'80/81' is not a port"):
+        _tolerate.parse_tolerate(["tcp/80/81"])
 
 
 def test_a_process_may_be_called_like_a_protocol():
