@@ -65,6 +65,8 @@ class ActionModule(SpecAction):
             return _reach_steps.judge(run, params, task_vars)
         if _unreachable(task_vars.get(params["held"])):
             return dict(_NOTHING_TO_DO)
+        if step == "probe" and task_vars.get(params["held"]) is None:
+            _check_not_held(Files(run).read(_reach_files.PROBE, task_vars["inventory_hostname"]))
         steps = {"read": self._read, "hold": self._hold, "probe": self._probe, "release": self._release, "ask": self._ask}
         return steps[step](Files(run), params["host"] or task_vars["inventory_hostname"], task_vars)
 
@@ -101,7 +103,7 @@ class ActionModule(SpecAction):
         options = files.read(_reach_files.PROBE, host)
         if options is None:
             return dict(_NOTHING_TO_DO)
-        if self._task.check_mode and any("token" in target for target in options["targets"]):
+        if self._task.check_mode and _wants_held(options):
             files.write(_reach_files.FOUND, {"skipped": _reach_collect.NOT_HELD_IN_CHECK_MODE}, host)
             return {**_NOTHING_TO_DO, "skip_reason": _reach_collect.NOT_HELD_IN_CHECK_MODE}
         result = self.execute_module(options, task_vars, "netports.core.port_probe")
@@ -144,3 +146,14 @@ def _run(variable: str, task_vars: Mapping[str, Any]) -> str:
 def _unreachable(held: Any) -> bool:
     """Whether the host could not be reached when its ports were to be held: one timeout is enough."""
     return isinstance(held, Mapping) and bool(held.get("unreachable"))
+
+
+def _wants_held(options: Mapping[str, Any]) -> bool:
+    """Whether a host asks ports that are held for this run."""
+    return any("token" in target for target in options["targets"])
+
+
+def _check_not_held(options: Mapping[str, Any] | None) -> None:
+    """The playbook leaves out the task that holds ports before it knows the variables of hosts. Raises Problem."""
+    if options is not None and _wants_held(options):
+        raise Problem("before_install", "no ports were held; give it by -e, not in the inventory")

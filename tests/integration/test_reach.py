@@ -181,6 +181,10 @@ def test_before_the_installation_ports_are_held_and_released(lab: Lab) -> None:
     for name in ("free", "shut", "proxied"):
         assert ":%d " % API not in held(hosts[name])
 
+    in_vain = mesh.run(variables={"before_install": True})
+    assert in_vain.code == 2
+    assert "before_install: no ports were held; give it by -e" in in_vain.output
+
     foreseen = mesh.run("--check", "--extra-vars", "before_install=true")
     assert foreseen.code == 0, foreseen.output
     assert {value[0] for value in edges(mesh.report()).values()} == {"not_run"}
