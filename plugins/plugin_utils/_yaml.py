@@ -16,6 +16,8 @@ from ansible_collections.netports.core.plugins.module_utils._listener import Pro
 # libyaml is ten times as fast, but not in every installation of PyYAML.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+# What the configuration of a product may hold.
+_LEVELS, _VALUES = 100, 100_000
 _PREFIX = "tag:yaml.org,2002:"
 _STR, _INT, _BOOL, _NULL = (_PREFIX + kind for kind in ("str", "int", "bool", "null"))
 _DECIMAL = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
@@ -38,15 +40,47 @@ def strict(text: str) -> Any:
 def documents(text: str, where: str) -> list[Any]:
     """The non-empty documents of a YAML text that belongs to a product. Raises Problem with the path `where`.
 
-    The text may hold secrets: the Problem tells the line, and nothing that stands there.
+    The text may hold secrets: the Problem tells the line, and nothing that stands there. It may come from a host that means
+    harm: what would crash libyaml, or grow without end when it is shown, is refused.
     """
     try:
         # A plain str: libyaml refuses the subclasses that Ansible marks its values with.
-        return [document for document in yaml.load_all(str.__str__(text), Loader=_Base) if document is not None]
+        plain = str.__str__(text)
+        _require_modest(plain, where)
+        return [document for document in yaml.load_all(plain, Loader=_Base) if document is not None]
+    except Problem:
+        raise  # it is a ValueError
     except yaml.YAMLError as error:
         raise Problem(_position(error, where + ": "), "is not YAML" + _without_quotations(error)) from None
     except (TypeError, ValueError):
         raise Problem(where, "cannot be read as YAML") from None
+
+
+def _require_modest(text: str, where: str) -> None:
+    """Few levels, and few values with every alias written out; told from the events, before anything is built. Raises Problem."""
+    sizes: dict[str | None, int] = {}
+    collections: list[tuple[str | None, int]] = []  # those that are open: anchor, and values so far
+    for event in yaml.parse(text, Loader=_Base):
+        if isinstance(event, yaml.CollectionStartEvent):
+            collections.append((event.anchor, 1))
+            if len(collections) > _LEVELS:
+                raise Problem(where, "is nested more than %d levels deep, which no configuration is" % _LEVELS)
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = collections.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            anchor, size = event.anchor, 1
+            if isinstance(event, yaml.AliasEvent):
+                around = any(one == anchor for one, _size in collections)
+                size = _VALUES if around else sizes.get(anchor, 1)
+        else:
+            continue
+        sizes[anchor] = size
+        if collections:
+            outer, before = collections[-1]
+            collections[-1] = (outer, before + size)
+            if before + size > _VALUES:
+                raise Problem(where, "has more than %d values, aliases written out, which no configuration has" % _VALUES)
 
 
 def _syntax_problem(error: yaml.YAMLError) -> Problem:

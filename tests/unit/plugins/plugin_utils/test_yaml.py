@@ -114,3 +114,27 @@ def test_what_is_wrong_with_a_products_yaml_is_told_without_quoting_it(line: str
         _yaml.documents("before: 1\n" + line, "config")
     except Problem as problem:
         assert "hunter2" not in str(problem) and str(problem).startswith("config: line ")
+
+
+LAUGHS = "\n".join(["a0: &a0 [x]", *("a%d: &a%d [%s]" % (n, n, ", ".join(["*a%d" % (n - 1)] * 10)) for n in range(1, 12))])
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LAUGHS + "\nport: *a11", "has more than 100000 values, aliases written out"),
+        ("a: &a {b: [*a]}", "has more than 100000 values, aliases written out"),
+        ("a: " + DEEP, "is nested more than 100 levels deep"),
+        (DEEP.replace("[", "- "), "is nested more than 100 levels deep"),
+    ],
+)
+def test_what_a_host_sends_to_do_harm_is_refused(text: str, message: str) -> None:
+    with pytest.raises(Problem) as caught:
+        _yaml.documents(text, "config")
+    assert str(caught.value).startswith("config: " + message)
+
+
+def test_aliases_of_a_product_are_followed() -> None:
+    text = "port: &port 1\nall: &all {http: *port}\nother: {<<: *all, https: [*port, *all]}"
+    assert _yaml.documents(text, "config")[0]["other"] == {"http": 1, "https": [1, {"http": 1}]}
