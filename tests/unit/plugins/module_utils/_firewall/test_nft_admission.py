@@ -310,6 +310,12 @@ def test_a_set_that_is_named():
     rules = [[match(DPORT, "@ports"), ACCEPT]]
     assert state(rules, sets=[{"name": "ports", "type": "inet_service", "elem": [{"range": [70, 90]}]}]) == "admitted"
     assert state(rules, sets=[{"name": "ports", "type": "inet_service"}]) == "dropped"
+    several = [
+        {"name": "ports", "type": "inet_service", "elem": [80]},
+        {"name": "clients", "type": "ipv4_addr", "elem": ["10.0.0.1"]},
+    ]
+    one = TCP_80._replace(source=(intervals.parse_network("10.0.0.1")[1],))
+    assert state([[match(DPORT, "@ports"), match(payload("ip", "saddr"), "@clients"), ACCEPT]], one, sets=several) == "admitted"
 
 
 def test_a_verdict_map_with_a_default():
