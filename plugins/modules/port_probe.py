@@ -97,8 +97,8 @@ options:
     description:
       - How often a question is asked again, at equal steps of O(timeout), because packets get lost.
       - TCP makes a further connection, beside the first, whose late answer still counts.
-      - Of 3000 open ports behind a link that loses 30 percent of all packets in both directions, 22 were V(filtered) by default, and
-        none with 5 retries.
+      - Of 3000 open ports behind a link that loses 30 percent of all packets in both directions, 22 were V(filtered) by
+        default, and none with 5 retries.
     type: int
     default: 2
   family:
