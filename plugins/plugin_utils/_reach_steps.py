@@ -194,8 +194,8 @@ def _connections(
     listening: Mapping[str, Mapping[str, Listening]], groups: Mapping[str, Sequence[str]], kinds: Callable[[str], Sequence[str]]
 ) -> list[Connection]:
     """What the port spec says of these hosts, of listeners that others are to reach."""
-    roles = {(role, id(one)): one for of_host in listening.values() for role, one in of_host.items()}
-    listeners = [(role, one) for (role, _id), listening in roles.items() for one in listening["listeners"] if one["allow"]]
+    roles = {(role, id(one)): one["listeners"] for of_host in listening.values() for role, one in of_host.items()}
+    listeners = [(role, one) for (role, _id), of_role in roles.items() for one in of_role if one["allow"]]
     rows = [(role, "%s %s/%s" % (one["name"], one["protocol"], one["port"]), one["clients"]) for role, one in listeners]
     return _report_collect.connections_of(rows, groups, kinds)
 
