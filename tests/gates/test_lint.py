@@ -12,6 +12,7 @@ from tests.gates.outer import Run
 DOCS = ["antsibull-docs", "lint-collection-docs", "--plugin-docs"]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "command",
     [
