@@ -150,7 +150,7 @@ def test_targets_are_asked_for_each_host_that_does_not_reach_them() -> None:
         found(answer("open", False), expect="closed"),
     ]
     hosts = {"c": host("192.0.2.9", "2001:db8::9"), "d": host(), "s": host("192.0.2.1")}
-    (plan,) = _reach_collect.to_ask(edges, hosts, {"s": LISTENING}).values()
+    plan = _reach_collect.to_ask(edges, hosts, {"s": LISTENING})["s"]
     assert [(one["name"], one["family"], one["clients"]) for one in plan["listeners"]] == [
         ("edge-0", "ipv4", ["edge-0"]),
         ("edge-1", "ipv6", []),
@@ -167,7 +167,7 @@ def test_nobody_is_asked_for_the_sake_of_an_optional_edge_alone() -> None:
     optional = found(REFUSED, optional=True)
     hosts = {"c": host("192.0.2.9")}
     assert _reach_collect.to_ask([optional], hosts, {"s": LISTENING}) == {}
-    (plan,) = _reach_collect.to_ask([optional, found(REFUSED, family="ipv6")], hosts, {"s": LISTENING}).values()
+    plan = _reach_collect.to_ask([optional, found(REFUSED, family="ipv6")], hosts, {"s": LISTENING})["s"]
     assert len(plan["listeners"]) == 2
 
 
