@@ -33,7 +33,7 @@ docs: ## the site of docs/, in .venv/docs/html
 	@tools/setup test
 	@.venv/bin/python tools/docs_site/build.py
 
-mutation: ## every mutant of the pure middle that tests/pure_middle.py lists, in a quarter of an hour
+mutation: ## changes what decides, a place at a time: does a test fail? three minutes
 	@tools/setup test
 	@.venv/bin/python tools/mutation.py
 

@@ -4,11 +4,9 @@
 """Changes the pure middle in one place at a time and runs the unit tests that reach the place: `make mutation`.
 
 A mutant that no test fails on is a rule that no test states. Each is killed by a test or explained in tests/mutants.yml; this
-command prints those that are neither, in the form of that file, and fails on them. A complete run fails on explanations of
-nothing, too.
+command prints those that are neither, in the form of that file, and fails on them and on explanations of nothing.
 
     tools/mutation.py                 every mutant
-    tools/mutation.py --slice 5       a fifth of them, chosen by what code and tests are now: what `make test` runs
     tools/mutation.py --file PATH     those of one file
 """
 
@@ -16,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import os
 import pathlib
 import re
 import shutil
 import sys
-from typing import Any, Callable, Iterable, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 import yaml
 
@@ -98,15 +95,6 @@ def quick_tests_first() -> None:
     PytestRunner._pytest_args_regular_run = ordered  # type: ignore[method-assign]
 
 
-def of_slice(parts: int) -> Callable[[str], bool]:
-    """Whether a mutant is of the slice. What code and tests say decides which it is, so that one commit has one slice."""
-    state = hashlib.sha256()
-    for path in [*map(ROOT.joinpath, MUTATED), *sorted((ROOT / "tests" / "unit").rglob("*.py"))]:
-        state.update(path.read_bytes())
-    turn = int(state.hexdigest(), 16) % parts
-    return lambda name: int(hashlib.sha256(name.encode()).hexdigest(), 16) % parts == turn
-
-
 def path_of(mutant: str) -> str:
     """plugins/... of ansible_collections.netports.core.plugins....x_function__mutmut_1."""
     module = mutant.rpartition(".")[0]
@@ -166,26 +154,19 @@ def log() -> Iterator[None]:
         os.close(terminal)
 
 
-def mutate(wanted: Callable[[str], bool], processes: int) -> None:
+def mutate(processes: int) -> None:
     """One run of mutmut, which holds what it knows in globals and in the working directory."""
     os.chdir(TREE)
     from mutmut import __main__ as mutmut
 
     choose_operators()
     quick_tests_first()
-    every = mutmut.collect_source_file_mutation_data
-
-    def chosen(**kwargs: Any) -> Any:
-        mutants, by_path = every(**kwargs)
-        return [each for each in mutants if wanted(each[1])], by_path
-
-    mutmut.collect_source_file_mutation_data = chosen  # type: ignore[assignment]
     with log():
         mutmut._run((), processes)
 
 
 def results() -> dict[str, str]:
-    """Each mutant that was to be run, and what became of it."""
+    """Each mutant, and what became of it; one that was not run is not killed."""
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.stats import status_by_exit_code
     from mutmut.utils.file_utils import walk_mutatable_files
@@ -194,7 +175,7 @@ def results() -> dict[str, str]:
     for path in walk_mutatable_files():
         data = SourceFileMutationData(path=path)
         data.load()
-        found.update({name: status_by_exit_code[code] for name, code in data.exit_code_by_key.items() if code is not None})
+        found.update({name: status_by_exit_code[code] for name, code in data.exit_code_by_key.items()})
     return found
 
 
@@ -220,7 +201,6 @@ def explained() -> dict[Change, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slice", type=int, default=1, metavar="PARTS", help="one of so many parts of the mutants")
     parser.add_argument("--file", action="append", default=[], metavar="PATH", help="the mutants of these files alone")
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
@@ -228,11 +208,11 @@ def main() -> int:
     paths = arguments.file or list(MUTATED)
     known = explained()
     make_tree(paths)
-    mutate(of_slice(arguments.slice), arguments.processes)
+    mutate(arguments.processes)
     found = results()
     alive = {change(mutant): status for mutant, status in sorted(found.items()) if status not in KILLED}
     unexplained = {what: status for what, status in alive.items() if what not in known}
-    gone = [what for what in known if arguments.slice == 1 and what.path in paths and what not in alive]
+    gone = [what for what in known if what.path in paths and what not in alive]
     if unexplained:
         print(
             yaml.safe_dump(
