@@ -39,7 +39,7 @@ mutation: ## changes what decides, a place at a time: does a test fail? three mi
 
 bench: ## speed, as ratios against what else could be run
 	@tools/setup test
-	@for bench in tests/benchmark/bench_*.py; do .venv/bin/python $$bench || exit; done
+	@status=0; for bench in tests/benchmark/bench_*.py; do .venv/bin/python $$bench || status=1; done; exit $$status
 
 artefact: ## what users install, made of the commit that is checked out, in dist/
 	@tools/setup test

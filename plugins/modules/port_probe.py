@@ -225,7 +225,9 @@ results:
           description: Why the handshake failed, else V(null).
           type: str
     addresses:
-      description: All addresses with RV(results[].state), RV(results[].reason), RV(results[].seconds) and RV(results[].attempts).
+      description:
+        - All addresses of a name with RV(results[].state), RV(results[].reason), RV(results[].seconds) and RV(results[].attempts).
+        - Empty for a target that is an address.
       type: list
       elements: dict
   sample:

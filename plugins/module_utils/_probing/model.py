@@ -84,7 +84,9 @@ def result(target: Target, outcomes: Sequence[Outcome]) -> Dict[str, Any]:
     }
     found.update(best.as_dict())
     found["tls"] = best.finding.tls
-    found["addresses"] = [outcome.as_dict() for outcome in outcomes if outcome.address is not None]
+    # An address says no more of itself than that; Ansible searches each word of a result for secrets.
+    known = [outcome for outcome in outcomes if outcome.address not in (None, target.host)]
+    found["addresses"] = [outcome.as_dict() for outcome in known]
     return found
 
 

@@ -87,9 +87,15 @@ def test_an_open_port_without_tls_is_not_as_expected() -> None:
 
 
 def test_the_best_address_stands_for_the_target() -> None:
-    found = model.result(parsed(), [outcome("unreachable", address="2001:db8::1"), outcome("filtered"), outcome("unreachable")])
+    dual = parsed(host="dual")
+    found = model.result(dual, [outcome("unreachable", address="2001:db8::1"), outcome("filtered"), outcome("unreachable")])
     assert (found["state"], found["address"]) == ("filtered", "192.0.2.1")
     assert [each["state"] for each in found["addresses"]] == ["unreachable", "filtered", "unreachable"]
+
+
+def test_an_address_is_told_once() -> None:
+    found = model.result(parsed(host="192.0.2.1"), [outcome("filtered")])
+    assert (found["address"], found["addresses"]) == ("192.0.2.1", [])
 
 
 def test_the_message_names_the_first_few() -> None:
