@@ -57,7 +57,7 @@ def _answer(peers: int) -> dict[str, Any]:
         "changed": False,
         "failed": False,
         "passed": True,
-        "results": [{**named, **one, "addresses": [one]}] * peers,
+        "results": [{**named, **one, "addresses": []}] * peers,
         "summary": {"open": peers},
         "seconds": 0.1,
         "notes": [],
