@@ -14,6 +14,7 @@ from ansible_collections.netports.core.plugins.module_utils import (
     _background,
     _hold_control,
     _hold_process,
+    _hold_fit,
     _hold_sockets,
     _spec_options,
     _token,
@@ -90,7 +91,7 @@ class _Run:
         self._warnings: List[str] = []
 
     def start(self, listeners: Sequence[Listener]) -> Dict[str, Any]:
-        fit = self._without(listeners, _hold_sockets.unfit)
+        fit = self._without(listeners, _hold_fit.unfit)
         states = self._extended()
         earlier = [endpoint for state in states for endpoint in state.held]
         ours = [one for one in fit if any(_hold_sockets.covered(endpoint, earlier) for endpoint in _hold_sockets.endpoints(one))]

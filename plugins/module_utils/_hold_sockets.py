@@ -13,7 +13,7 @@ import struct
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils import _address, _coverage, _run
-from ansible_collections.netports.core.plugins.module_utils._listener import REDIRECT, Listener
+from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 
 _WILDCARDS = {_address.IPV4: "0.0.0.0", _address.IPV6: "::"}  # noqa: S104 - the spec says where
 _FAMILIES = {_address.IPV4: socket.AF_INET, _address.IPV6: socket.AF_INET6}
@@ -40,23 +40,6 @@ class Endpoint(NamedTuple):
 
 class UnheldError(Exception):
     """A listener cannot be held; says why."""
-
-
-def unfit(listener: Listener) -> str:
-    """Why there is nothing to hold for a listener, whatever host it is; empty when there is."""
-    if listener.seen_as == REDIRECT:
-        return "a redirect has no socket; rules of the packet filter send its packets on"
-    if listener.protocol == "ip":
-        return "IP protocol %s has no ports" % listener.number
-    if listener.seen_as == "nodeport":
-        return "a NodePort is served by rules of the packet filter, mostly without a socket"
-    if listener.dynamic:
-        return "dynamic port: which one is known when the service runs"
-    if not _coverage.is_fixed(listener):
-        return "one port of %s: which one is known when the service runs" % listener.port_text
-    if _coverage.wants_loopback(listener):
-        return "bound to loopback: no other host reaches it"
-    return ""
 
 
 def endpoints(listener: Listener) -> List[Endpoint]:

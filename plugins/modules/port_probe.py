@@ -226,7 +226,8 @@ results:
           type: str
     addresses:
       description:
-        - All addresses of a name with RV(results[].state), RV(results[].reason), RV(results[].seconds) and RV(results[].attempts).
+        - All addresses of a name with RV(results[].state), RV(results[].reason), RV(results[].seconds)
+          and RV(results[].attempts).
         - Empty for a target that is an address.
       type: list
       elements: dict

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ansible_collections.netports.core.plugins.module_utils import _address, _coverage, _hold_sockets
+from ansible_collections.netports.core.plugins.module_utils import _address, _coverage, _hold_fit
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener
 from ansible_collections.netports.core.plugins.plugin_utils import _topology
 from ansible_collections.netports.core.plugins.plugin_utils._reach import CLOSED, OPEN, NotProbed
@@ -214,7 +214,7 @@ class _Survey:
             return NOT_SEEN
         if not listener.clients:
             return NO_CLIENTS
-        return _hold_sockets.unfit(listener) if self._before_install else ""
+        return _hold_fit.unfit(listener) if self._before_install else ""
 
     def _is_closed_to_some(self, listener: Listener) -> bool:
         if not _is_a_port(listener) or listener.seen_as in _NO_SERVICE:

@@ -9,7 +9,8 @@ import socket
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils import _hold, _hold_sockets
-from ansible_collections.netports.core.plugins.module_utils._hold_sockets import Endpoint, covered, endpoints, unfit
+from ansible_collections.netports.core.plugins.module_utils._hold_fit import unfit
+from ansible_collections.netports.core.plugins.module_utils._hold_sockets import Endpoint, covered, endpoints
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem, parse_listener
 from ansible_collections.netports.core.plugins.module_utils._token import answer
 
