@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from ansible_collections.netports.core.plugins.module_utils import (
     _background,
     _hold_control,
-    _hold_process,
     _hold_fit,
+    _hold_process,
     _hold_sockets,
     _spec_options,
     _token,
