@@ -9,7 +9,10 @@ Its unit tests alone reach every branch (tests/gates/test_coverage.py) and fail 
 
 from __future__ import annotations
 
-_PLUGIN_UTILS = ("_resolve", "_versions", "_spec_model", "_topology", "_reach_sample", "_reach_cause")
+_PLUGIN_UTILS = (
+    *("_resolve", "_versions", "_spec_model", "_topology"),
+    *("_reach_edges", "_reach_sample", "_reach_plan", "_reach_collect", "_reach_cause"),
+)
 _MODULE_UTILS = ("_address", "_coverage", "_listener", "_ownership", "_tolerate", "_verdict")
 _FIREWALL = (
     # The model, what a ruleset does with a packet, and what that means for listeners.

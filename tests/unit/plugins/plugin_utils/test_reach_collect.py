@@ -122,6 +122,21 @@ def test_what_others_reach_is_served() -> None:
     assert with_causes([found(REFUSED), found(OPEN, family="ipv6", **{"from": "d"})], served) == ["bind_or_namespace", ""]
 
 
+HELD: Any = {"listeners": [], "held": {"a": ["peer", "api"], "b": ["peer", "sync"]}}
+
+
+@pytest.mark.parametrize(
+    "said, api, sync",
+    [
+        ({"not_held": {}}, Evidence(_reach.HELD, ""), Evidence(_reach.HELD, "")),
+        ({"not_held": {"b": "nginx has it"}}, Evidence(_reach.HELD, ""), Evidence(_reach.NOT_HELD, "nginx has it")),
+        ({"problem": "no Python"}, *[Evidence(_reach.NOT_KNOWN, "no Python")] * 2),
+    ],
+)
+def test_what_was_held_before_an_installation(said: Any, api: Evidence, sync: Evidence) -> None:
+    assert _reach_collect.held_evidence("s", HELD, said) == {("s", "peer", "api"): api, ("s", "peer", "sync"): sync}
+
+
 def test_of_an_optional_edge_no_cause_is_guessed() -> None:
     assert with_causes([found(REFUSED, optional=True)], {}) == [""]
     absent = {("s", "peer", "api", "ipv4", "c"): Evidence("absent", "")}

@@ -208,6 +208,12 @@ def test_examples_stay_few() -> None:
     assert (count, len(examples)) == (11, 3)
 
 
+def test_examples_of_one_reason_stay_few_over_all_targets() -> None:
+    hosts = {"s%d" % number: host(number, "server", listeners=[listener(bind="loopback")]) for number in range(5)}
+    ((count, examples),) = left_out(inventory(hosts)).values()
+    assert (count, examples) == (5, ["asker -> s%d api tcp/7000" % number for number in range(3)])
+
+
 # --- before the installation -------------------------------------------------------------------------------------------------
 
 
