@@ -46,7 +46,7 @@ markers = ["slow", "measures_time", "namespaces", "anywhere", "root", "machines"
 source_paths = ["{inside}/plugins"]
 only_mutate = [{files}]
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-m", "not measures_time"]
+pytest_add_cli_args = ["-m", "not measures_time and not slow"]
 track_dependencies = false
 timeout_constant = 2.0
 """

@@ -65,13 +65,9 @@ def plain(data: Mapping[str, Any]) -> dict[str, Any]:
     listener = _listener.parse_listener(data)
     ports = listener.ports
     values = {
-        "name": listener.name,
-        "protocol": listener.protocol,
         "port": ports[0] if ports and ports[0] == ports[1] else None if listener.protocol == "ip" else listener.port_text,
-        "number": listener.number,
         "family": listener.family,
         "bind": listener.bind,
-        "device": listener.device,
         "process": list(listener.process),
         "seen_as": listener.seen_as,
         "clients": list(listener.clients),

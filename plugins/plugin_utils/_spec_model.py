@@ -61,7 +61,6 @@ class Condition:
     default: str | bool
     origin: str | None
     description: str | None
-    place: Place
 
     @property
     def is_flag(self) -> bool:
@@ -194,7 +193,7 @@ def parse_file(data: Any, file: str) -> SpecFile:
             product=_matching(values.get("product"), "product", _WORD, "the name of a product, such as cumulus_linux"),
             title=_text(values, "title"),
             releases=_releases(values.get("releases")),
-            conditions=_each(values, "conditions", lambda name, value: _condition(name, value, file)),
+            conditions=_each(values, "conditions", _condition),
             clients=_each(values, "clients", _client),
             sources=_each(values, "sources", _source),
             roles=_each(values, "roles", lambda name, value: _role(name, value, file)),
@@ -275,7 +274,7 @@ def _releases(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _condition(name: str, value: Any, file: str) -> Condition:
+def _condition(name: str, value: Any) -> Condition:
     _matching(name, "", _VARIABLE, "the name of a condition; use lower case letters, digits and underscores")
     values = _mapping(value, _CONDITION_KEYS, "is not a condition")
     choices: tuple[str | bool, ...]
@@ -295,7 +294,7 @@ def _condition(name: str, value: Any, file: str) -> Condition:
             _matching(origin, "from", _ENV_ORIGIN, meaning)
         if choices != (False, True):
             raise Problem("from", "%s is true or false, so the condition has to be of type bool" % origin)
-    return Condition(name, choices, values["default"], origin, _text(values, "description"), Place(file, "conditions." + name))
+    return Condition(name, choices, values["default"], origin, _text(values, "description"))
 
 
 def _client(name: str, value: Any) -> str:

@@ -74,6 +74,34 @@ def test_the_same_inventory_gives_the_same_sample(
     assert sample.choose(shuffled, site_of, count) == sample.choose(sorted(pairs), site_of, count)
 
 
+def test_a_sample_stays_what_it_was() -> None:
+    """Runs are compared with runs of earlier releases, too: with others in the sample they would be no runs of the same."""
+    everybody = [site + str(number) for site, hosts in (("a", 5), ("b", 4), ("c", 2), ("d", 1)) for number in range(hosts)]
+    peers = {**dict.fromkeys(everybody, everybody), "x0": everybody[:7], "x1": everybody[3:], "y": ["a0", "d0"]}
+    chosen = sample.choose_peers(peers, {host: host[0] for host in [*everybody, "x0", "x1"]}, 2)
+    assert {source: " ".join(sorted(target for one, target in chosen if one == source)) for source in sorted(peers)} == {
+        "a0": "a4 b1",
+        "a1": "a2 b2",
+        "a2": "b2 d0",
+        "a3": "a0 b0",
+        "a4": "b0 c1",
+        "b0": "b3 d0",
+        "b1": "a1 a3",
+        "b2": "a1 c0",
+        "b3": "b2 c0",
+        "c0": "c1 d0",
+        "c1": "a2 b1",
+        "d0": "a4 b3",
+        "x0": "a1 a3",
+        "x1": "b3 c1",
+        "y": "a0 d0",
+    }
+
+
+def test_names_that_are_no_text_are_hosts_like_others() -> None:
+    assert sample.choose_peers({"h\udcff": ["h\udcfe"], "h": ["h\udcff"]}, {}, 1) == {("h\udcff", "h\udcfe"), ("h", "h\udcff")}
+
+
 @given(PAIRS, SITES, st.integers(0, 4))
 def test_coverage_counts_the_pairs_of_sites(pairs: set[sample.Pair], site_of: dict[str, str], count: int) -> None:
     chosen = sample.choose(pairs, site_of, count)
@@ -180,6 +208,36 @@ def test_two_sources_exchange_their_targets_for_a_pair_of_sites() -> None:
     pairs = [(source, target) for source, targets in menus.items() for target in targets]
     site_of = {"s0": "B", "s1": "B", "s2": "A", "s3": "A", "t0": "B", "t1": "A", "t2": "A", "t3": "B"}
     assert sample.choose(pairs, site_of, 1) == {("s0", "t3"), ("s1", "t1"), ("s2", "t0"), ("s3", "t2")}
+
+
+def lists(text: str) -> dict[str, list[str]]:
+    """`a:b,c d:e` as {a: [b, c], d: [e]}."""
+    return {name: values.split(",") for name, _colon, values in (part.partition(":") for part in text.split())}
+
+
+@pytest.mark.parametrize(
+    ("peers", "sites", "count", "targets", "pairs_of_sites"),
+    [
+        ("s0:t1,t2 s1:t0 s2:t0,t1", "A:s0,s2 B:s1,t1,t2 C:t0", 1, 3, 2),
+        ("s0:t0,t1 s1:t1,t2 s2:t1 s3:t0", "A:s0,s2,t2 B:s1,s3,t0 C:t1", 1, 3, 4),
+        ("s0:t3 s1:t0,t1,t2,t3 s2:t1,t5", "", 2, 5, 1),
+        ("s0:t2 s1:t0 s2:t0,t2 s3:t1 s4:t0,t1,t2", "A:s0,s2,s3,t2 B:s1,s4,t1 C:t0", 1, 3, 5),
+        ("s1:t0,t1,t3 s2:t2,t3,t4,t5 s3:t0,t3,t4,t5 s4:t0,t1,t2,t3,t4,t5", "A:s2,t3,t5 B:s1,s3,s4,t0,t2,t4 C:t1", 2, 6, 5),
+        ("s0:t0,t1,t2 s1:t0,t3 s2:t0,t4 s3:t0,t3,t4 s4:t0,t1,t2 s5:t1,t2,t4", "A:s0,s1,t0 B:s3,t1,t4 C:s2,s4,s5,t2,t3", 1, 5, 6),
+        ("s0:t0,t2 s1:t0,t1,t2,t4 s2:t1,t3,t4", "A:s0 B:s2,t1,t2,t3 C:s1,t0,t4", 2, 5, 6),
+    ],
+)
+def test_where_there_is_little_to_choose_from_nobody_is_forgotten(
+    peers: str, sites: str, count: int, targets: int, pairs_of_sites: int
+) -> None:
+    """Targets and pairs of sites that are reached only when others give way, and give way no more than they can."""
+    site_of = {host: site for site, those in lists(sites).items() for host in those}
+    chosen = sample.choose_peers(lists(peers), site_of, count)
+    assert Counter(source for source, _target in chosen) == {
+        source: min(count, len(those)) for source, those in lists(peers).items()
+    }
+    assert len({target for _source, target in chosen}) == targets
+    assert sum(row.probed > 0 for row in sample.coverage(lists(peers), chosen, site_of)) == pairs_of_sites
 
 
 @pytest.mark.measures_time

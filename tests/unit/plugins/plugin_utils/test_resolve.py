@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.netports.core.plugins.module_utils import _listener
+from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.plugin_utils import _resolve, _spec_load, _spec_model
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import SpecError
 from tests.unit.plugins.plugin_utils import small_spec
@@ -77,6 +78,30 @@ def test_a_listener_has_every_key_in_order_with_its_default() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "key", "value"),
+    [
+        ({"port": "80"}, "port", 80),
+        ({"port": "80-80"}, "port", 80),
+        ({"port": 80}, "clients", []),
+        ({"port": 80, "clients": "operator"}, "clients", ["operator"]),
+        ({"port": 80, "device": "mgmt"}, "device", "mgmt"),
+        ({"port": 80, "verified": False}, "verified", False),
+        ({"port": 80, "source": "manual"}, "source", ["manual"]),
+        ({"port": 80}, "source", []),
+    ],
+)
+def test_a_listener_comes_out_in_one_form_whichever_way_it_was_written(written: dict[str, Any], key: str, value: Any) -> None:
+    found = _resolve.plain({"name": "web", "protocol": "tcp", **written})
+    assert tuple(found) == _listener.KEYS
+    assert found[key] == value and type(found[key]) is type(value)
+
+
+def test_a_listener_whose_source_is_no_name_is_refused() -> None:
+    with pytest.raises(Problem, match=r"^source: 5 is not a name or a list of names$"):
+        _resolve.plain({"name": "web", "protocol": "tcp", "port": 80, "source": 5})
+
+
 def test_ranges_protocols_and_loopback_come_out_as_people_write_them() -> None:
     listeners = {one["name"]: one for one in resolve("toy_room", conditions={"place": "outside", "extra": True}).listeners}
     assert listeners["ball"]["port"] == "6000-6009"
@@ -99,6 +124,13 @@ def test_an_unknown_role_is_refused_with_close_ones_first() -> None:
         "role: 'toy_shelve' is not a role of the spec; did you mean toy_shelf; its roles are toy_shelf, toy_box, toy_room"
     )
     assert refusal("xyz") == "role: 'xyz' is not a role of the spec; its roles are toy_box, toy_room, toy_shelf"
+
+
+def test_no_more_than_three_roles_are_suggested() -> None:
+    more = "".join("  toy_shelf_%d: {title: x, description: x}\n" % number for number in range(4))
+    spec = small_spec.spec_of(small_spec.TEXT.replace("listeners:\n", more + "listeners:\n"))
+    suggested = refusal("toy_shelf_", spec).partition("; did you mean ")[2].partition(";")[0]
+    assert len(suggested.split(" or ")) == 3
 
 
 @pytest.mark.parametrize("role", [None, 5, ["toy_box"]])
@@ -286,8 +318,9 @@ def test_an_optional_listener_gives_way_with_a_warning() -> None:
     resolution = resolve(ports={"api": 5001})
     assert [(listener["name"], listener["port"]) for listener in resolution.listeners] == [("api", 5001)]
     assert resolution.warnings == ["admin is left out: api is on tcp port 5001"]
-    spec = with_listeners("name: late, protocol: tcp, port: 5100")
-    assert "admin" not in found(spec=spec, ports={"late": 5001})
+    resolution = resolve(spec=with_listeners("name: late, protocol: tcp, port: 5100"), ports={"late": 5001})
+    assert [listener["name"] for listener in resolution.listeners] == ["api", "late"]
+    assert resolution.warnings == ["admin is left out: late is on tcp port 5001"]
 
 
 @pytest.mark.parametrize(
@@ -314,6 +347,11 @@ def test_listeners_beside_each_other_are_no_clash(other: str, ports: dict[str, i
 def test_loopback_and_wildcard_overlap(bind: str) -> None:
     spec = with_listeners("name: other, protocol: tcp, port: 5002, bind: %s" % bind)
     assert "would both be on tcp port 5002" in refusal(spec=spec, ports={"admin": 5002})
+
+
+def test_two_loopback_addresses_have_room_for_one_port_each() -> None:
+    spec = with_listeners(*("name: own%d, protocol: tcp, port: 500%d, bind: 127.0.0.%d" % (one, one, one) for one in (2, 3)))
+    assert found(spec=spec, ports={"own3": 5002}) == {"api": 5000, "admin": 5001, "own2": 5002, "own3": 5002}
 
 
 # Product configuration
@@ -385,6 +423,7 @@ TRANSPARENT = {"type": "Dataplane", "networking": {**PLAIN["networking"], "trans
         ({"transparent": True}, None, {"redirect": 15006}),
         ({}, PLAIN, {"inbound-80": 80}),
         ({}, TRANSPARENT, {"redirect": 16006}),  # the resource answers the condition
+        ({}, [TRANSPARENT, PLAIN], {"redirect": 16006}),  # of itself alone
         ({"transparent": True}, PLAIN, {"redirect": 15006}),  # the user's word wins
         ({"transparent": False}, TRANSPARENT, {"inbound-80": 80}),
     ],

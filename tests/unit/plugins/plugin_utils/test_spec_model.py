@@ -43,6 +43,15 @@ def test_the_small_spec_is_a_spec() -> None:
     assert product.conditions["extra"].is_flag and not product.conditions["place"].is_flag
 
 
+def test_what_is_written_for_people_is_there_for_people() -> None:
+    data = changed("sources/manual", {"title": "The manual", "ref": "page 1", "url": "https://toy.example", "note": "Old"})
+    product = _spec_model.combine([_spec_model.parse_file(data, "toy.yml")])
+    assert (product.name, product.title, product.clients) == ("toy", "Toy", {"child": "Whoever plays with it."})
+    assert product.sources["manual"] == _spec_model.Source("manual", "The manual", "page 1", "https://toy.example", "Old")
+    assert (product.roles["toy_box"].title, product.roles["toy_box"].description) == ("Toy box", "Holds toys.")
+    assert [product.conditions[name].description for name in ("place", "extra")] == ["Where it runs.", None]
+
+
 def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> None:
     spec = small_spec.spec_of()
     assert spec.including("toy_shelf") == ("toy_shelf", "toy_room")
@@ -58,6 +67,7 @@ def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> Non
         ("product", None, "product: is missing; give the name of a product, such as cumulus_linux"),
         ("product", "Toy Box", "product: 'Toy Box' is not the name of a product"),
         ("title", 3, "title: 3 is not a text; quote it"),
+        ("title", " ", "title: ' ' is not a text; quote it"),
         ("releases", "1.0", "releases: is not a list of versions, oldest first"),
         ("releases", [], "releases: is not a list of versions, oldest first"),
         ("releases/1", 2, "releases[1]: 2 is not a string; quote the version"),
@@ -77,12 +87,17 @@ def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> Non
         ("conditions/extra/default", 0, "conditions.extra.default: 0 is not one of false, true"),
         ("conditions/extra/from", "the sky", "conditions.extra.from: 'the sky' is not dataplane.transparent-proxy, or env."),
         ("conditions/Extra", {}, "conditions.Extra: 'Extra' is not the name of a condition"),
+        ("conditions/extra/description", 5, "conditions.extra.description: 5 is not a text; quote it"),
+        ("conditions", None, "listeners[2].when.place: is not a condition of toy; its conditions are none"),
         # Clients and sources
         ("clients/child", None, "clients.child: None does not say who this is; give a line for people"),
+        ("clients/child", " ", "clients.child: ' ' does not say who this is; give a line for people"),
         ("clients/A child", "x", "clients.A child: 'A child' is not a word for a client"),
         ("sources/manual", {"ref": "x"}, "sources.manual.title: is missing; give a line for people"),
         ("sources/manual/page", "3", "sources.manual.page: is not known here; known are title, ref, url, note"),
         ("sources/a b", {"title": "x"}, "sources.a b: 'a b' is not the id of a source"),
+        ("sources", None, "listeners[0].source: 'manual' is not among the sources of toy: none"),
+        ("sources", {"RFC.1": {"title": "x"}}, "listeners[0].source: 'manual' is not among the sources of toy: RFC.1"),
         # Roles
         ("roles/toy_box/title", None, "roles.toy_box.title: is missing"),
         ("roles/toy_box/versions", 2, "roles.toy_box.versions: 2 is not a range of versions"),
@@ -91,6 +106,8 @@ def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> Non
             ["shelf"],
             "roles.toy_box.successors[0]: 'shelf' is not a role of toy; its roles are toy_box, ",
         ),
+        ("roles/toy_box/successors", [5], "roles.toy_box.successors[0]: 5 is not a name"),
+        ("roles/toy_box/includes", [5], "roles.toy_box.includes[0]: 5 is not a name"),
         ("roles/toy_room/includes", ["wall"], "roles.toy_room.includes[0]: 'wall' is not a role of toy"),
         ("roles/toy_room/includes", ["toy_room"], "roles.toy_room.includes: lead back to toy_room itself"),
         ("roles/toy_shelf/includes", ["toy_room"], "roles.toy_shelf.includes: lead back to toy_shelf itself"),
@@ -102,12 +119,14 @@ def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> Non
         ("listeners/1/process", ["a", 1], "listeners[1].process[1]: 1 is not a name"),
         ("listeners/1/color", 1, "listeners[1].color: is not a key of a listener"),
         ("listeners/1/roles", [], "listeners[1].roles: is missing; name the roles that have this listener"),
+        ("listeners/1/roles", [5], "listeners[1].roles[0]: 5 is not a name"),
         (
             "listeners/1/roles",
             ["toy_chest"],
             "listeners[1].roles: 'toy_chest' is not among the roles of toy: toy_box, toy_shelf, toy_room",
         ),
         ("listeners/1/source", None, "listeners[1].source: is missing; every listener cites an entry of sources"),
+        ("listeners/1/source", [5], "listeners[1].source[0]: 5 is not a name"),
         ("listeners/1/source", "rumour", "listeners[1].source: 'rumour' is not among the sources of toy: manual"),
         ("listeners/1/purpose", None, "listeners[1].purpose: is missing; give a line for people"),
         ("listeners/1/purpose", "a\nb", "listeners[1].purpose: is more than one line; put the rest into note"),
@@ -119,6 +138,7 @@ def test_hosts_of_a_role_are_those_of_the_roles_that_include_it_as_well() -> Non
         ("listeners/1/setting", "!a.b", "listeners[1].setting: '!a.b' is not a dotted key"),
         ("listeners/1/bind_env", "toy", "listeners[1].bind_env: 'toy' is not the name of an environment variable"),
         ("listeners/1/enabled_env", 1, "listeners[1].enabled_env: 1 is not the name of an environment variable"),
+        ("listeners/1/enabled_env", "!1A", "listeners[1].enabled_env: '1A' is not the name of an environment variable"),
         ("listeners/1/tls", "yes", "listeners[1].tls: 'yes' is not one of none, server, mutual"),
         ("listeners/1/expand", "dataplane", "listeners[1].expand: 'dataplane' is not one of dataplane.inbound, "),
         ("listeners/1/when", ["x"], "listeners[1].when: ['x'] is not a mapping of conditions"),
@@ -146,6 +166,12 @@ def test_nonsense_is_refused_with_file_path_and_cure(path: str, value: Any, mess
 def test_a_file_that_is_no_mapping_is_refused(data: Any) -> None:
     with pytest.raises(SpecError, match=r"^toy\.yml: is not a spec file; give a mapping with product"):
         _spec_model.parse_file(data, "toy.yml")
+
+
+@pytest.mark.parametrize("origin", ["env.TOY_EXTRA", "dataplane.transparent-proxy"])
+def test_a_flag_may_come_from_the_products_configuration(origin: str) -> None:
+    condition = _spec_model.parse_file(changed("conditions/extra/from", origin), "toy.yml").conditions["extra"]
+    assert condition.origin == origin and condition.is_flag
 
 
 def test_an_inverted_switch_is_a_switch() -> None:

@@ -20,6 +20,7 @@ DNS = {
     "käse.example": ["192.0.2.10"],
     "dp1": ["192.0.2.11"],
     "localhost": ["127.0.0.1", "::1"],
+    "nothing.example": [],
 }
 
 
@@ -63,6 +64,14 @@ class TestAddressesOfAHost:
         assert find(facts=("127.0.0.1", "fe80::1")).addresses == ("192.0.2.11",)  # no better than none
 
     @pytest.mark.parametrize(
+        "address",
+        ["1.0.0.1", "126.255.255.255", "128.0.0.1", "169.253.255.255", "169.255.0.1", "223.255.255.255", "240.0.0.1"]
+        + ["::2", "fe7f::1", "fec0::1", "feff::1"],
+    )
+    def test_the_neighbours_of_addresses_of_no_use_are_of_use(self, address):
+        assert find(facts=(address,)).addresses == (address,)
+
+    @pytest.mark.parametrize(
         "name, expected",
         [
             ("192.0.2.3", ("192.0.2.3",)),
@@ -89,7 +98,15 @@ class TestAddressesOfAHost:
             ({"ansible_host": "127.0.0.1"}, "ansible_host: '127.0.0.1' is a loopback address"),
             ({"ansible_host": "0.0.0.0"}, "ansible_host: '0.0.0.0' is an unspecified address"),
             ({"ansible_host": "::1"}, "ansible_host: '::1' is a loopback address"),
+            ({"ansible_host": "::"}, "ansible_host: '::' is an unspecified address"),
             ({"ansible_host": "fe80::1"}, "ansible_host: 'fe80::1' is a link-local address"),
+            ({"ansible_host": "169.254.0.1"}, "ansible_host: '169.254.0.1' is a link-local address"),
+            ({"ansible_host": "224.0.0.251"}, "ansible_host: '224.0.0.251' is a multicast address"),
+            ({"ansible_host": "239.255.255.255"}, "ansible_host: '239.255.255.255' is a multicast address"),
+            ({"ansible_host": "ff02::fb"}, "ansible_host: 'ff02::fb' is a multicast address"),
+            ({"ansible_host": "nothing.example"}, "ansible_host: 'nothing.example' is, on the controller, nothing"),
+            ({"ansible_host": "[2001:db8::3"}, "ansible_host: '[2001:db8::3' is neither"),
+            ({"ansible_host": "2001:db8::3]"}, "ansible_host: '2001:db8::3]' is neither"),
             ({"ansible_host": "fe80::1%eth0"}, "ansible_host: 'fe80::1%eth0' has a zone"),
             ({"ansible_host": "10.0.0.0/8"}, "ansible_host: '10.0.0.0/8' is a network"),
             ({"ansible_host": "192.0.2.3:22"}, "ansible_host: '192.0.2.3:22' has a port"),
@@ -251,9 +268,17 @@ class TestRestrict:
         with pytest.raises(Problem) as error:
             restrict(tcp("a", 1, "kuma_dp", "operator", "kuma_zone_cp"), inventory=inventory)
         text = str(error.value)
-        assert "not known: dp1 (its connection is local), op1 (netports_addresses[0]: bad)." in text
+        assert text.startswith(
+            "restrict: the addresses of these hosts are not known: dp1 (its connection is local), "
+            "op1 (netports_addresses[0]: bad). "
+        )
         assert "Set netports_addresses" in text and "gather their facts" in text
         assert "clients: {kuma_dp: [...], operator: [...]}" in text
+
+    def test_ten_unknown_hosts_are_all_named(self):
+        names = ["h%03d" % number for number in range(10)]
+        with pytest.raises(Problem, match=r"h000 \(why\).*h009 \(why\)\. Set"):
+            restrict(tcp("a", 1, "x"), groups={"x": names}, inventory=Inventory(**dict.fromkeys(names, "why")))
 
     def test_hundreds_of_unknown_hosts_are_counted(self):
         names = ["h%03d" % number for number in range(300)]

@@ -81,6 +81,23 @@ def test_every_version_is_in_the_range_of_all() -> None:
     assert _versions.EVERY.overlaps(_versions.parse_range("=1.0"))
 
 
+@pytest.mark.parametrize(
+    ("comparison", "inside"),
+    [
+        (">=2.5", ["2.5", "2.5.0", "2.5.1", "3"]),
+        (">2.5", ["2.5.1", "3"]),
+        ("<=2.5", ["2", "2.4.9", "2.5", "2.5.0"]),
+        ("<2.5", ["2", "2.4.9"]),
+        ("=2.5", ["2.5", "2.5.0"]),
+        ("==2.5", ["2.5", "2.5.0"]),
+    ],
+)
+def test_the_bound_of_a_comparison_is_inside_or_not(comparison: str, inside: list[str]) -> None:
+    asked = ("2", "2.4.9", "2.5", "2.5.0", "2.5.1", "3")
+    parsed = _versions.parse_range(comparison)
+    assert [version for version in asked if parsed.holds(_versions.parse_version(version))] == inside
+
+
 def test_patch_ranges_of_one_minor_series() -> None:
     parsed = _versions.parse_range(">=2.5.10,<2.6 || >=2.6.11")
     inside = ("2.5.10", "2.5.11", "2.6.11", "2.7")
@@ -92,31 +109,35 @@ def test_patch_ranges_of_one_minor_series() -> None:
     ("text", "sentence"),
     [
         ("2.1", "'2.1' in '2.1' is not a comparison; write >=, >, <, <= or = and a version"),
-        ("~=2.1", "is not a comparison"),
+        ("~=2.1", "'~=2.1' in '~=2.1' is not a comparison"),
         (">=2.1,", "'' in '>=2.1,' is not a comparison"),
-        (">=2.x", "is not a comparison"),
+        (">=2.x", "'>=2.x' in '>=2.x' is not a comparison"),
         (">=3,<2", "no version is in '>=3,<2'"),
-        ("<0", "no version is in"),
-        ("", "is not a range of versions"),
+        (">=1 || >=2,<2", "no version is in '>=2,<2'"),
+        ("<0", "no version is in '<0'"),
+        ("", "'' is not a range of versions"),
+        (" ", "' ' is not a range of versions"),
         (2.1, "2.1 is not a range of versions; write it as a string"),
     ],
 )
 def test_a_range_that_cannot_be_read_says_what_would_be_right(text: object, sentence: str) -> None:
     with pytest.raises(Problem) as caught:
         _versions.parse_range(text)
-    assert sentence in str(caught.value)
+    assert str(caught.value).startswith(sentence)
 
 
 @pytest.mark.parametrize("value", [2.1, 2, None, ["2.1"]])
 def test_a_number_is_no_version_because_yaml_ate_its_zero(value: object) -> None:
-    with pytest.raises(Problem, match=r"quote the version, such as '2\.10'"):
+    with pytest.raises(Problem) as caught:
         _versions.parse_version(value)
+    assert str(caught.value) == "%r is not a string; quote the version, such as '2.10'" % (value,)
 
 
 @pytest.mark.parametrize("value", ["", "v2.1", "2.1-rc1", "2..1", "latest", "2.1.x"])
 def test_a_version_is_numbers_and_dots(value: str) -> None:
-    with pytest.raises(Problem, match="give numbers and dots"):
+    with pytest.raises(Problem) as caught:
         _versions.parse_version(value)
+    assert str(caught.value) == "%r is not a version; give numbers and dots, such as '2.10'" % value
 
 
 def test_missing_parts_count_as_zero() -> None:
