@@ -114,7 +114,7 @@ def parse_network(text: str) -> Tuple[str, Interval]:
         raise ValueError("%r is neither an IP address nor a network such as 10.0.0.0/8 or 2001:db8::/32" % (text,)) from None
     if not slash:
         return family, (number, number)
-    if not (length_text.isdigit() and int(length_text) <= BITS[family]):
+    if not (length_text.isdigit() and length_text.isascii() and int(length_text) <= BITS[family]):
         raise ValueError("%r: the part behind the slash is a prefix length, 0-%d" % (text, BITS[family]))
     length = int(length_text)
     interval = block(address, length)
