@@ -10,6 +10,7 @@ each half keeps only the rules that it could meet, since a host may have a rule 
 
 from __future__ import annotations
 
+import bisect
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset
@@ -75,14 +76,10 @@ def _stretches(ruleset: Ruleset, sources: Intervals) -> List[intervals.Interval]
     """The sources, cut wherever a rule or a set that rules name tells addresses apart."""
     cuts = sorted({cut for low, high in _address_constants(ruleset) for cut in (low, high + 1)})
     result: List[intervals.Interval] = []
-    position = 0
     for low, high in sources:
-        while position < len(cuts) and cuts[position] <= low:
-            position += 1
-        while position < len(cuts) and cuts[position] <= high:
-            result.append((low, cuts[position] - 1))
-            low = cuts[position]
-            position += 1
+        for cut in cuts[bisect.bisect(cuts, low) : bisect.bisect(cuts, high)]:
+            result.append((low, cut - 1))
+            low = cut
         result.append((low, high))
     return result
 

@@ -98,11 +98,14 @@ def test_the_rule_that_drops_some_is_named():
     assert addresses("dropped", parts) == ((FIRST + 8, FIRST + 11),)
 
 
-def test_a_set_that_packets_fill_is_not_known():
+SSH = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}
+
+
+@pytest.mark.parametrize("condition", [[SSH], []])
+def test_a_set_that_packets_fill_is_not_known(condition):
     """Packets to another port, too."""
-    ssh = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}
     rules = [
-        [ssh, {"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@named"}}],
+        [*condition, {"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@named"}}],
         [saddr("@named"), {"drop": None}],
         [{"accept": None}],
     ]
