@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import detours, ipt_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import detours, ipt_ruleset, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 
@@ -69,6 +69,15 @@ def test_what_is_let_through_before_goes_nowhere_else():
     ruleset = host("-A PREROUTING -p tcp -m tcp --dport 80 -j ACCEPT", "-A PREROUTING -p tcp -j REDIRECT --to-ports 81")
     assert detours.of(ruleset, Packet("ipv4", 6, 80)) is None
     assert detours.of(ruleset, Packet("ipv4", 6, 82)) is not None
+
+
+def test_to_which_of_several_ports_is_not_known():
+    key = {"family": "inet", "table": "t"}
+    chain = dict(key, name="in", type="nat", hook="prerouting", prio=-100, policy="accept")
+    for port, expected in (({"range": [8000, 8010]}, None), (8000, 8000)):
+        rule = dict(key, chain="in", handle=1, expr=[{"redirect": {"port": port}}])
+        detour = detours.of(nft_ruleset.parse({"nftables": [{"chain": chain}, {"rule": rule}]}), Packet("ipv4", 6, 80))
+        assert detour is not None and detour.port == expected
 
 
 def test_what_the_host_sends_is_not_what_comes_to_it():
