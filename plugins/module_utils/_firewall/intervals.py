@@ -36,17 +36,15 @@ def merged(intervals: Iterable[Interval]) -> Intervals:
 def common(first: Intervals, second: Intervals) -> Intervals:
     """The numbers that are in both."""
     result: List[Interval] = []
-    # A network among thousands of sources: what lies below the other set is not looked at.
-    i = max(bisect.bisect(first, (second[0][0],)) - 1, 0) if second else 0
-    j = max(bisect.bisect(second, (first[0][0],)) - 1, 0) if first else 0
-    while i < len(first) and j < len(second):
-        low, high = max(first[i][0], second[j][0]), min(first[i][1], second[j][1])
-        if low <= high:
-            result.append((low, high))
-        if first[i][1] < second[j][1]:
-            i += 1
-        else:
-            j += 1
+    # A network among thousands of sources: those that it does not meet are not looked at.
+    few, many = sorted((first, second), key=len)
+    for low, high in few:
+        for index in range(max(bisect.bisect(many, (low,)) - 1, 0), len(many)):
+            low2, high2 = many[index]
+            if low2 > high:
+                break
+            if low <= high2:
+                result.append((max(low, low2), min(high, high2)))
     return tuple(result)
 
 
@@ -114,7 +112,7 @@ def parse_network(text: str) -> Tuple[str, Interval]:
         raise ValueError("%r is neither an IP address nor a network such as 10.0.0.0/8 or 2001:db8::/32" % (text,)) from None
     if not slash:
         return family, (number, number)
-    if not (length_text.isdigit() and int(length_text) <= BITS[family]):
+    if not (length_text.isdigit() and length_text.isascii() and int(length_text) <= BITS[family]):
         raise ValueError("%r: the part behind the slash is a prefix length, 0-%d" % (text, BITS[family]))
     length = int(length_text)
     interval = block(address, length)
@@ -129,12 +127,10 @@ def parse_network(text: str) -> Tuple[str, Interval]:
 def blocks(interval: Interval, family: str) -> Iterator[Interval]:
     """The same addresses in as few intervals as can be written with a prefix each."""
     low, high = interval
-    while low <= high:
-        size = low & -low or 1 << BITS[family]
-        while size > high - low + 1:
-            size >>= 1
+    if low <= high:
+        size = min(low & -low or 1 << BITS[family], 1 << (high - low + 1).bit_length() - 1)
         yield low, low + size - 1
-        low += size
+        yield from blocks((low + size, high), family)
 
 
 def network_text(interval: Interval, family: str) -> str:

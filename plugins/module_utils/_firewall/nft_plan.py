@@ -90,7 +90,7 @@ def needed_in(ruleset: Ruleset, rules: Sequence[Rule]) -> List[Tuple[ChainKey, R
     unmarked = ruleset.unmarked()
     result: List[Tuple[ChainKey, Rule]] = []
     for chain in unmarked.base_chains(INPUT):
-        if chain.family not in nft_ruleset.TABLE_FAMILIES or not nft_admission.can_refuse(unmarked, chain):
+        if not nft_admission.can_refuse(unmarked, chain):
             continue
         here = [projected for projected in (nft_ruleset.project(rule, chain.family) for rule in rules) if projected is not None]
         here = [rule for rule in here if is_needed(unmarked, chain, rule)]

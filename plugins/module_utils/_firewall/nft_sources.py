@@ -10,6 +10,7 @@ each half keeps only the rules that it could meet, since a host may have a rule 
 
 from __future__ import annotations
 
+import bisect
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_admission, nft_ruleset
@@ -17,12 +18,13 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.intervals 
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_admission import Judgement
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import ChainKey, NftRule, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_statements import bits_set_by
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_walk import Walk
 
 # Against lists of tens of thousands of banned addresses: what is not told apart by then stays as unclear as it is.
 _MOST_JUDGEMENTS = 3000
 _SETTLED = ("admitted", "dropped")
-# Expressions that tell something about other packets than those that meet the rule.
+# Statements that other rules depend on, though they decide nothing themselves; so are those that set marks.
 _FAR_REACHING = ("set", "notrack")
 
 
@@ -66,21 +68,18 @@ def _narrowed(ruleset: Ruleset, packet: Packet) -> Ruleset:
 
 
 def _reaches_far(rule: NftRule) -> bool:
-    return any(kind in expression for expression in rule.expr if isinstance(expression, dict) for kind in _FAR_REACHING)
+    statements = (item for expression in rule.expr if isinstance(expression, dict) for item in expression.items())
+    return any(kind in _FAR_REACHING or bits_set_by(kind, value) for kind, value in statements)
 
 
 def _stretches(ruleset: Ruleset, sources: Intervals) -> List[intervals.Interval]:
     """The sources, cut wherever a rule or a set that rules name tells addresses apart."""
     cuts = sorted({cut for low, high in _address_constants(ruleset) for cut in (low, high + 1)})
     result: List[intervals.Interval] = []
-    position = 0
     for low, high in sources:
-        while position < len(cuts) and cuts[position] <= low:
-            position += 1
-        while position < len(cuts) and cuts[position] <= high:
-            result.append((low, cuts[position] - 1))
-            low = cuts[position]
-            position += 1
+        for cut in cuts[bisect.bisect(cuts, low) : bisect.bisect(cuts, high)]:
+            result.append((low, cut - 1))
+            low = cut
         result.append((low, high))
     return result
 
@@ -91,7 +90,7 @@ def _address_constants(ruleset: Ruleset) -> Iterator[intervals.Interval]:
     named: Set[ChainKey] = set()
     while todo:
         key, value = todo.pop()
-        interval = nft_ruleset.interval_of(value, "address") if isinstance(value, (dict, str)) else None
+        interval = nft_ruleset.interval_of(value, "address")
         if interval is not None:
             yield interval
         elif isinstance(value, str) and value.startswith("@"):

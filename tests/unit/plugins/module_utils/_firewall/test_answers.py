@@ -47,16 +47,31 @@ def test_everybody(rules, keys, expected):
     assert admission(host(rules), **keys) == expected
 
 
+QUEUE = "-A INPUT -p tcp -m tcp --dport 80 -j NFQUEUE --queue-num 0"
+FEW = "-A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 81 -j ACCEPT\n"
+
+
 @pytest.mark.parametrize(
-    ("rules", "keys"), [("-A INPUT -p tcp -m tcp --dport 80 -j NFQUEUE --queue-num 0\n", {}), (WEB, {"port": "80-81"})]
+    ("rules", "keys", "who"),
+    [
+        (QUEUE + "\n", {}, "rule `%s` of chain ip filter INPUT" % QUEUE),
+        (WEB, {"port": "80-81"}, "the policy drop of chain ip filter INPUT"),
+        (FEW, {"port": "81-82"}, "the policy drop of chain ip filter INPUT"),
+        # What admits some is not what stands in the way.
+        (FEW + "-A INPUT -p tcp -m tcp --dport 82 -j NFQUEUE\n", {"port": "81-82"}, None),
+    ],
 )
-def test_what_is_not_known_or_holds_for_some_ports_alone_is_unknown(rules, keys):
-    state, reason = admission(host(rules), **keys)
-    assert state == "unknown" and reason.endswith(" may drop new connections")
+def test_what_is_not_known_or_holds_for_some_ports_alone_is_unknown(rules, keys, who):
+    who = who or "rule `%s` of chain ip filter INPUT" % rules.splitlines()[-1]
+    assert admission(host(rules), **keys) == ("unknown", "ipv4: %s may drop new connections" % who)
 
 
 def test_a_list_of_sources_admits_and_says_so():
     assert admission(host("-A INPUT -s 10.0.0.0/8 -j ACCEPT\n")) == (
+        "admitted",
+        "ipv4: not from every source: the policy drop of chain ip filter INPUT",
+    )
+    assert admission(host(WEB + FEW), port="80-81") == (
         "admitted",
         "ipv4: not from every source: the policy drop of chain ip filter INPUT",
     )
@@ -92,7 +107,10 @@ def test_one_source():
     ],
 )
 def test_both_families_need_both_and_any_needs_one(family, four, six, expected):
-    assert admission(host(four, six), family=family)[0] == expected
+    state, reason = admission(host(four, six), family=family)
+    assert state == expected
+    # Of a family that need not be served there is nothing to say.
+    assert bool(reason) == (state == "dropped")
 
 
 SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n"

@@ -59,7 +59,9 @@ def test_somebody_elses_rule_is_named_with_what_it_drops():
 
 def test_long_lists_are_cut():
     clients = ["10.0.0.%d" % n for n in range(0, 40, 2)]
-    assert admission(ACCEPT % A, A, *clients)[1].endswith("from 10.0.0.0, 10.0.0.2, 10.0.0.4, 10.0.0.6, 10.0.0.8, and 15 more")
+    five = "from 10.0.0.0, 10.0.0.2, 10.0.0.4, 10.0.0.6, 10.0.0.8"
+    assert admission(ACCEPT % A, A, *clients)[1].endswith(five + ", and 15 more")
+    assert admission(ACCEPT % A, A, *clients[:5])[1].endswith(five)
 
 
 def test_what_the_rules_do_not_tell_is_unknown():
@@ -91,6 +93,8 @@ def test_a_listener_open_to_nobody_is_not_judged():
     assert admission("", six="", family="both") == closed
     assert admission("", seen_as="nodeport") == closed
     assert admission("", SIX) == closed
+    # Of what the rules do not tell, not even that everybody is admitted.
+    assert admission("-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n", seen_as="nodeport") == closed
 
 
 @pytest.mark.parametrize("family", ["both", "any"])
@@ -113,6 +117,14 @@ def test_one_family_is_enough_for_family_any_unless_it_admits_a_part():
     assert state == "dropped" and reason.endswith("drops new connections from 192.0.2.2")
 
 
+def test_what_is_certain_to_fail_in_one_family_comes_before_doubts_in_the_other():
+    doubt = "-A INPUT -i eth1 -s %s -j DROP\n" % A + ACCEPT % A + ACCEPT % B
+    six = "-A INPUT -p tcp -s 2001:db8::1/128 -m tcp --dport 80 -j ACCEPT\n"
+    assert admission(doubt, A, B, SIX, six=six, family="both")[0] == "unknown"
+    state, reason = admission(doubt, A, B, SIX, "2001:db8::2", six=six, family="both")
+    assert state == "dropped" and reason.startswith("ipv6: ") and reason.endswith("from 2001:db8::2")
+
+
 def test_who_has_no_known_clients_is_judged_for_everybody():
     for keys in ({"clients": {}}, {"clients": {"y": [A]}}, {"clients": {"x": ["any"]}}):
         assert admission("", **keys) == ("dropped", "ipv4: %s drops new connections" % POLICY)
@@ -124,7 +136,10 @@ def test_the_host_itself_comes_by_the_loopback_interface():
     spoofed = "-A INPUT ! -i lo -s %s -j DROP\n" % A
     accept = "-A INPUT -i lo -j ACCEPT\n" + ACCEPT % B
     assert admission(spoofed + accept, A, B, local=[A])[0] == "admitted"
+    assert admission(spoofed + accept, A, local=[A])[0] == "admitted"
     assert admission(spoofed + accept, A, B)[0] == "dropped"
+    state, reason = admission("-A INPUT -i lo -j ACCEPT\n", A, B, local=[A])
+    assert state == "dropped" and reason.endswith(" drops new connections from 192.0.2.2")
     # In a network of clients too.
     assert admission(spoofed + accept + ACCEPT % "192.0.2.0/24", "192.0.2.0/24", local=[A])[0] == "admitted"
 
@@ -134,7 +149,8 @@ def test_every_port_of_a_range():
     accept = "-A INPUT -p tcp -s 192.0.2.1/32 -m tcp --dport 8000:8010 -j ACCEPT\n"
     assert admission(accept, A, **keys)[0] == "admitted"
     assert admission(accept, A, B, **keys)[1].endswith("from 192.0.2.2")
-    assert admission("-A INPUT -p tcp -m tcp --dport 8005 -j DROP\n" + accept, A, **keys)[0] == "unknown"
+    for closed in (8000, 8005, 8010):
+        assert admission("-A INPUT -p tcp -m tcp --dport %d -j DROP\n" % closed + accept, A, **keys)[0] == "unknown"
 
 
 @pytest.mark.parametrize("keys", [{"port": "dynamic"}, {"seen_as": "nodeport"}])

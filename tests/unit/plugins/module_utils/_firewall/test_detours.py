@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import detours, ipt_ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall import detours, ipt_ruleset, nft_ruleset
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Rule
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 
@@ -29,6 +29,7 @@ def host(*rules, chains=()):
         ("REDIRECT --to-ports 15010", "goes to a transparent proxy (Kuma, Istio)", 15010),
         ("REDIRECT --to-ports 8080", "is redirected by rule `%s` of chain ip nat PREROUTING", 8080),
         ("DNAT --to-destination 10.0.0.1:81", "is forwarded by rule `%s` of chain ip nat PREROUTING", None),
+        ("REDIRECT --to-ports 8000-8010", "is forwarded by rule `%s` of chain ip nat PREROUTING", None),
         ("REDIRECT", "is forwarded by rule `%s` of chain ip nat PREROUTING", None),
     ],
 )
@@ -70,12 +71,41 @@ def test_what_is_let_through_before_goes_nowhere_else():
     assert detours.of(ruleset, Packet("ipv4", 6, 82)) is not None
 
 
+def test_to_which_of_several_ports_is_not_known():
+    key = {"family": "inet", "table": "t"}
+    chain = dict(key, name="in", type="nat", hook="prerouting", prio=-100, policy="accept")
+    for port, expected in (({"range": [8000, 8010]}, None), (8000, 8000)):
+        rule = dict(key, chain="in", handle=1, expr=[{"redirect": {"port": port}}])
+        detour = detours.of(nft_ruleset.parse({"nftables": [{"chain": chain}, {"rule": rule}]}), Packet("ipv4", 6, 80))
+        assert detour is not None and detour.port == expected
+
+
+def test_what_the_host_sends_is_not_what_comes_to_it():
+    line = "-A OUTPUT -p tcp -j REDIRECT --to-ports 15001"
+    ruleset = ipt_ruleset.parse("*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n%s\nCOMMIT\n" % line, "ip")
+    assert detours.of(ruleset, Packet("ipv4", 6, 80)) is None
+
+
+def test_each_family_is_asked_for_its_own_rules():
+    four = host("-A PREROUTING -p tcp -j REDIRECT --to-ports 8080")
+    six = ipt_ruleset.parse("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n", "ip6")
+    for first, second in ((four, six), (six, four)):
+        both = first._replace(chains={**first.chains, **second.chains}, rules={**first.rules, **second.rules})
+        assert detours.of(both, Packet("ipv4", 6, 80)) is not None
+        assert detours.of(both, Packet("ipv6", 6, 80)) is None
+
+
 def test_notes_join_the_ports_of_one_way_and_tell_what_comes_in_at_a_port():
     line = "-A PREROUTING -p tcp -m tcp --dport 90:95 -j REDIRECT --to-ports 80"
     rule = WEB._replace(ports=((80, 80), (88, 92), (95, 99)))
     past, arrives = detours.notes(host(line), [rule])
     assert past.startswith("tcp 90-92, 95 is redirected by rule `")
     assert arrives == "tcp 90-95 comes in at port 80: whoever is admitted there is admitted to all of it"
+    # Beside ports at which nothing comes in, too; and it may be all that there are.
+    other = WEB._replace(ports=((443, 443),))
+    assert detours.notes(host(line), [other, WEB]) == (arrives,)
+    (arrives,) = detours.notes(host("-A PREROUTING -p tcp -j REDIRECT --to-ports 80"), [WEB])
+    assert arrives.startswith("tcp 1-79, 81-65535 comes in at port 80")
     # Of a port at which nothing else comes in there is nothing to say.
     assert detours.notes(host(line), [WEB._replace(ports=((81, 89),))]) == ()
 

@@ -32,12 +32,18 @@ def test_what_everybody_may_reach_is_one_service():
 def test_each_family_and_list_of_sources_is_a_service_of_its_own():
     groups = {group.service: group for group in fwd_model.groups("cp", [*EVERYBODY, TUNNEL, FEW, ONE])}
     assert list(groups) == ["netports-cp", "netports4-cp", "netports4_1-cp", "netports6_1-cp"]
-    assert groups["netports4-cp"].protocols == ("4",)
+    assert (groups["netports4-cp"].ports, groups["netports4-cp"].protocols) == ((), ("4",))
     assert [fwd_model.entries(groups[name]).rules for name in list(groups)[1:]] == [
         ('rule family="ipv4" service name="netports4-cp" accept',),
         ('rule family="ipv4" source ipset="netports4_1-cp" service name="netports4_1-cp" accept',),
         ('rule family="ipv6" source address="2001:db8::/32" service name="netports6_1-cp" accept',),
     ]
+
+
+def test_lists_of_sources_of_one_family_are_numbered():
+    rules = [FEW, FEW._replace(sources=sources("10.0.0.9")), FEW._replace(sources=sources("10.1.0.0/16")), ONE]
+    names = [group.service for group in fwd_model.groups("cp", rules)]
+    assert names == ["netports4_1-cp", "netports4_2-cp", "netports4_3-cp", "netports6_1-cp"]
 
 
 def test_sources_that_no_prefix_fits_become_several_that_have_one():
@@ -80,6 +86,35 @@ def test_no_two_labels_share_a_name():
             assert fwd_model.label_in(group.service) == fwd_model.written(label)
             # What firewalld takes for the name of a service.
             assert group.service.replace("-", "").replace("_", "").isalnum()
+
+
+def test_names_stay_what_they_are():
+    """By them later versions find what earlier ones have opened."""
+    assert fwd_model.written("a.b") == "a_b-2e7336"
+    assert (fwd_model.priority("cp"), fwd_model.priority("kuma")) == (945, 647)
+    longest = "netports4_1-" + "x" * 19
+    assert fwd_model.set_name(longest) == longest
+    assert fwd_model.set_name(longest + "x") == "netports4_1-xxxxxxxxxx-b9ed0ab5"
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("netports-a", "both"), ("netports4-a", "ipv4"), ("netports6_2-a", "ipv6"), ("ssh", "both"), ("netports", "both")],
+)
+def test_the_name_of_a_service_tells_its_family(name, family):
+    assert fwd_model.family_in(name) == family
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        ('rule family="ipv4" source ipset="netports4_1-a" service name="netports4_1-a" accept', ("ipset", "netports4_1-a")),
+        ('rule family="ipv6" source address="2001:db8::/32" service name="netports6_1-a" accept', ("address", "2001:db8::/32")),
+        ('rule family="ipv4" service name="netports4-a" accept', ("", "")),
+    ],
+)
+def test_the_source_that_a_rich_rule_names(rule, source):
+    assert fwd_model.named_source(rule) == source
 
 
 def test_entries_of_others_are_not_ours():

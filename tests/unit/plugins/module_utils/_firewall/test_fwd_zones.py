@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import fwd_zones
@@ -49,6 +51,13 @@ def test_clients_come_by_the_zones_of_interfaces_with_addresses_and_of_sources()
 
 
 @pytest.mark.parametrize(
+    ("name", "zone"), [("bond", "internal"), ("bond1", "internal"), ("bon1", "public"), ("b", "public"), ("eth0", "public")]
+)
+def test_a_zone_may_name_interfaces_by_how_they_begin(name, zone):
+    assert fwd_zones.zone_of_interface(name, BOUND, "public") == zone
+
+
+@pytest.mark.parametrize(
     ("default", "targets", "opened"),
     [
         ("public", {"public": "default", "drop": "DROP"}, ["public"]),
@@ -79,6 +88,12 @@ def test_a_connection_comes_by_the_zone_of_its_source_or_else_its_interface(clie
     assert fwd_zones.zones_of_connection(Connection(client, server, 22), INTERFACES, BOUND, "public") == expected
 
 
+def test_an_address_that_no_interface_carries_comes_by_the_default_zone():
+    bound = {"work": Binding(tuple(letter + "+" for letter in string.ascii_letters))}
+    for server, expected in (("10.0.0.5", "work"), ("10.99.0.1", "public")):
+        assert fwd_zones.zones_of_connection(Connection("10.0.0.9", server, 22), INTERFACES, bound, "public") == [expected]
+
+
 def test_a_set_may_hold_the_source():
     bound = {"work": Binding((), ("ipset:office",))}
     assert fwd_zones.zones_of_connection(Connection("10.0.0.9", "10.0.0.5", 22), INTERFACES, bound, "public") == [
@@ -94,6 +109,8 @@ def test_a_set_may_hold_the_source():
         ('rule priority="-5" family="ipv4" source address="10.0.0.0/8" port port="20-30" protocol="tcp" accept', True),
         ('rule family="ipv6" port port="22" protocol="tcp" accept', False),
         ('rule port port="22" protocol="udp" accept', False),
+        ('rule port port="23-30" protocol="tcp" accept', False),
+        ('rule family="ipv4" source address="192.0.2.0/24" port port="22" protocol="tcp" accept', False),
         ('rule port port="22" protocol="tcp" drop', False),
         ('rule family="ipv4" source NOT address="10.0.0.0/8" port port="22" protocol="tcp" accept', False),
         ('rule port port="22" protocol="tcp" accept limit value="1/m"', False),

@@ -26,8 +26,8 @@ def test_sets_of_numbers(first, second):
     # The only form that a set has: sorted, disjoint, not even adjacent.
     assert all(a[1] + 1 < b[0] for a, b in zip(one, one[1:]))
     assert (one == two) == (numbers(first) == numbers(second))
-    assert numbers(intervals.common(one, two)) == numbers(first) & numbers(second)
-    assert numbers(intervals.without(one, two)) == numbers(first) - numbers(second)
+    assert intervals.common(one, two) == intervals.merged((n, n) for n in numbers(first) & numbers(second))
+    assert intervals.without(one, two) == intervals.merged((n, n) for n in numbers(first) - numbers(second))
 
 
 @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)), st.integers(0, 128))
@@ -50,6 +50,7 @@ def test_what_is_no_network_is_refused_with_what_would_be():
         "10.0.0.0/33": "a prefix length, 0-32",
         "10.0.0.0/": "a prefix length, 0-32",
         "10.0.0.0/255.0.0.0": "a prefix length, 0-32",
+        "10.0.0.0/\u00b2": "a prefix length, 0-32",
         "10.1": "neither an IP address nor a network",
         "host.example.org": "neither an IP address nor a network",
         "": "neither an IP address nor a network",
@@ -64,9 +65,10 @@ def test_a_mapped_address_is_the_ipv4_client_that_it_stands_for():
     assert intervals.parse_network("::ffff:10.0.0.1") == intervals.parse_network("10.0.0.1")
 
 
-def test_addresses_that_no_prefix_covers_are_a_range():
-    low, high = intervals.number_of("10.0.0.1"), intervals.number_of("10.0.0.6")
-    assert intervals.network_text((low, high), "ipv4") == "10.0.0.1-10.0.0.6"
+@pytest.mark.parametrize("last", ["10.0.0.4", "10.0.0.6"])
+def test_addresses_that_no_prefix_covers_are_a_range(last):
+    low, high = intervals.number_of("10.0.0.1"), intervals.number_of(last)
+    assert intervals.network_text((low, high), "ipv4") == "10.0.0.1-" + last
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,7 @@ def test_addresses_that_no_prefix_covers_are_a_range():
         ("10.0.0.0", "10.0.0.255", ["10.0.0.0/24"]),
         ("10.0.0.1", "10.0.0.6", ["10.0.0.1", "10.0.0.2/31", "10.0.0.4/31", "10.0.0.6"]),
         ("0.0.0.0", "255.255.255.255", ["0.0.0.0/0"]),
+        ("::", "::2", ["::/127", "::2"]),
         ("2001:db8::", "2001:db8::2", ["2001:db8::/127", "2001:db8::2"]),
     ],
 )
@@ -83,3 +86,53 @@ def test_an_interval_in_blocks_with_a_prefix_each(low, high, expected):
     family = "ipv6" if ":" in low else "ipv4"
     found = intervals.blocks((intervals.number_of(low), intervals.number_of(high)), family)
     assert [intervals.network_text(block, family) for block in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("family", "inside", "outside"),
+    [
+        (
+            "ipv4",
+            ["1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255"],
+            ["0.0.0.0", "0.255.255.255", "127.0.0.0", "127.255.255.255", "224.0.0.0", "255.255.255.255"],
+        ),
+        (
+            "ipv6",
+            ["::2", "::fffe:ffff:ffff", "::1:0:0:0", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"],
+            ["::", "::1", "::ffff:0.0.0.0", "::ffff:255.255.255.255", "ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"],
+        ),
+    ],
+)
+def test_addresses_that_packets_of_other_hosts_have(family, inside, outside):
+    def found(addresses):
+        asked = [(number, number) for number in map(intervals.number_of, addresses)]
+        return len(intervals.common(intervals.merged(asked), intervals.ordinary_addresses(family)))
+
+    assert (found(inside), found(outside)) == (len(inside), 0)
+
+
+def singles(count):
+    return [(port, port) for port in range(2, 2 * count + 2, 2)]
+
+
+def ranges(count):
+    return [(port, port + 1) for port in range(1000, 1000 + 3 * count, 3)]
+
+
+@pytest.mark.parametrize(
+    ("ports", "sizes"),
+    [
+        ([], []),
+        (singles(15), [15]),
+        (singles(16), [15, 1]),
+        (singles(31), [15, 15, 1]),
+        (singles(1) + ranges(7), [8]),
+        (ranges(8), [7, 1]),
+        (singles(2) + ranges(7), [8, 1]),
+        (singles(14) + ranges(8), [14, 7, 1]),
+    ],
+)
+def test_the_fewest_parts_that_a_match_of_iptables_has_room_for(ports, sizes):
+    parts = list(intervals.portions(tuple(ports)))
+    assert [len(part) for part in parts] == sizes
+    assert [port for part in parts for port in part] == ports

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils._firewall import connection, model
+from ansible_collections.netports.core.plugins.module_utils._firewall import connection, intervals, model
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem, parse_listeners
 
 
@@ -53,6 +53,29 @@ def test_the_bound_address_says_which_families_come(bind, family, expected):
 def test_an_ip_protocol_is_no_tcp_port():
     intent = model.intent("label", parse_listeners([{"name": "ipip", "protocol": "ip", "number": 4, "family": "ipv4"}]))
     assert intent.rules == (model.Rule("label", "ip", ((4, 4),), "ipv4"),)
+    assert rules([{"name": "hop-by-hop", "protocol": "ip", "number": 0}]) == ["ip 0 both"]
+
+
+def test_a_port_that_is_not_known_yet_has_no_number():
+    (listener,) = parse_listeners([tcp("a", "dynamic")])
+    assert model.numbers_of(listener) == ()
+
+
+def test_a_rule_in_results():
+    rule = model.Rule("a", "tcp", ((80, 80), (8000, 8010)), "ipv6", (intervals.block("2001:db8::", 32),))
+    assert rule.as_dict() == {
+        "label": "a",
+        "protocol": "tcp",
+        "ports": ["80", "8000-8010"],
+        "family": "ipv6",
+        "sources": ["2001:db8::/32"],
+    }
+
+
+def test_what_nobody_has_to_reach_is_left_out_and_nothing_else():
+    assert rules([tcp("a", 1, allow=False), tcp("b", 2), tcp("c", 3, bind="loopback"), tcp("d", 4)]) == ["tcp 2,4 both"]
+    # Who asks for it gets it, in every family that the loopback interface has.
+    assert rules([tcp("a", 1, bind="loopback", allow=True)]) == ["tcp 1 both"]
 
 
 def test_a_listener_is_restricted_when_all_its_clients_are_known():
@@ -103,7 +126,7 @@ def test_warnings_name_what_is_not_as_asked():
 
 @pytest.mark.parametrize("label", ["", "a b", 'a"', "-a", "x" * 65, "a:b", "ä"])
 def test_a_label_that_could_not_mark_a_rule_is_refused(label):
-    with pytest.raises(Problem, match="label: "):
+    with pytest.raises(Problem, match="^label: "):
         model.check_label(label)
 
 
@@ -126,6 +149,7 @@ def test_the_connection_as_sshd_names_it(value, expected):
     ("clients", "message"),
     [
         ({"x": {"10.0.0.1": 1}}, "clients.x: is not a list of addresses"),
+        ({"x": ["any", "10.0.0.300"]}, r"clients.x\[1\]: "),
         ({"x": ["10.0.0.1", 7]}, r"clients.x\[1\]: 7 is not an address"),
         ({"x": ["10.0.0.300"]}, r"clients.x\[0\]: "),
         ({"x": "no address"}, r"clients.x\[0\]: "),

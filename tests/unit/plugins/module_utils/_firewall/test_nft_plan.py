@@ -18,7 +18,7 @@ API = Rule("a", "tcp", ((5678, 5678),), "both")
 def ruleset(*rules, **keys):
     family, table, name = keys.pop("key", KEY)
     names = {"family": family, "table": table}
-    chain = dict(names, name=name, type="filter", hook="input", prio=0, policy=keys.pop("policy", "drop"))
+    chain = dict(names, name=name, type="filter", hook="input", prio=keys.pop("prio", 0), policy=keys.pop("policy", "drop"))
     items = [{"chain": chain}]
     for handle, (comment, expr) in enumerate(rules, 5):
         items.append({"rule": dict(names, chain=name, handle=handle, comment=comment, expr=expr)})
@@ -97,6 +97,40 @@ def test_ports_that_are_open_anyway_need_no_rule():
     assert nft_plan.plan(ruleset(accept), "a", [API]).script() == ""
     dns = API._replace(protocol="udp")
     assert nft_plan.plan(ruleset(accept), "a", [API, dns]).insert == ((KEY, dns),)
+
+
+def test_one_family_of_two_is_opened_in_a_table_of_both():
+    before, half = ruleset(), API._replace(family="ipv4")
+    edits = nft_plan.plan(before, "a", [half])
+    words = 'meta nfproto ipv4 tcp dport 5678 accept comment "netports:a"'
+    assert edits.script() == "insert rule inet filter input %s\n" % words
+    after = nft_plan.after(before, edits)
+    assert nft_plan.plan(after, "a", [half]).script() == ""
+    assert nft_plan.lines(after) == ["inet filter input: " + words]
+
+
+def test_every_chain_that_drops_is_opened_and_no_other():
+    early, open_one, late = ("inet", "a", "in"), ("inet", "b", "in"), ("inet", "c", "in")
+    parts = [ruleset(key=early, prio=2), ruleset(key=open_one, policy="accept", prio=1), ruleset(key=late, prio=3)]
+    before = parts[0]._replace(
+        chains={key: chain for part in parts for key, chain in part.chains.items()},
+        rules={key: rules for part in parts for key, rules in part.rules.items()},
+    )
+    rules = [Rule("a", "tcp", ((port, port),), "both") for port in range(80, 88)]
+    edits = nft_plan.plan(before, "a", rules[::-1])
+    assert edits.placed == tuple((key, rule) for key in (early, late) for rule in rules)
+    assert sorted(edits.needed) == sorted(edits.placed) and edits.warnings == ()
+
+
+def test_marked_rules_in_words():
+    key = ("ip6", "mine", "in")
+    by_hand = ("netports:b", [{"counter": None}, {"drop": None}])
+    found = ruleset(DROP, ours(API._replace(family="ipv6"), "ip6"), by_hand, key=key)
+    assert nft_plan.lines(found) == [
+        'ip6 mine in: tcp dport 5678 accept comment "netports:a"',
+        'ip6 mine in: (changed by hand) comment "netports:b"',
+    ]
+    assert nft_plan.plan(found, "b", []).script() == "delete rule ip6 mine in handle 7\n"
 
 
 @pytest.mark.parametrize(("family", "expected"), [("ip", "ipv4"), ("ip6", "ipv6")])
@@ -184,3 +218,6 @@ def test_what_stands_in_the_way_of_both_families_is_told_once():
     tunnel = Rule("a", "ip", ((4, 4),), "ipv4")
     (warning,) = nft_plan.warnings(ruleset(("", [SOURCE, {"drop": None}]), policy="accept"), [tunnel])
     assert warning.startswith("new connections to ip 4 may be dropped for some sources by rule")
+    unclear = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth1"}}
+    (warning,) = nft_plan.warnings(ruleset(("", [unclear, {"drop": None}]), policy="accept"), [API])
+    assert warning.startswith("new connections to tcp 5678 may be dropped by rule")

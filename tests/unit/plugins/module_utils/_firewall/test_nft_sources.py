@@ -80,6 +80,8 @@ def test_each_source_is_judged_as_it_would_be_alone(rules, other, policy, member
     found = ruleset(rules, policy, [{"name": "named", "type": "ipv4_addr", "elem": members}], other=other)
     parts = nft_sources.judge_parts(found, PACKET)
     assert intervals.merged(interval for part in parts for interval in part.sources) == PACKET.source
+    assert all(part.sources == intervals.merged(part.sources) != () for part in parts)
+    assert all(low <= high for part in parts for low, high in part.sources)
     for part in parts:
         for low, high in part.sources:
             for number in range(low, high + 1):
@@ -96,17 +98,57 @@ def test_the_rule_that_drops_some_is_named():
     assert addresses("dropped", parts) == ((FIRST + 8, FIRST + 11),)
 
 
-def test_a_set_that_packets_fill_is_not_known():
+SSH = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}
+
+
+@pytest.mark.parametrize("condition", [[SSH], []])
+def test_a_set_that_packets_fill_is_not_known(condition):
     """Packets to another port, too."""
-    ssh = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}
     rules = [
-        [ssh, {"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@named"}}],
+        [*condition, {"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@named"}}],
         [saddr("@named"), {"drop": None}],
         [{"accept": None}],
     ]
     members = [intervals.address_of(FIRST + 3, "ipv4")]
     parts = nft_sources.judge_parts(ruleset(rules, sets=[{"name": "named", "type": "ipv4_addr", "elem": members}]), PACKET)
     assert {part.judgement.state for part in parts} == {"partial"}
+
+
+@pytest.mark.parametrize("value", [7, {"|": [{"meta": {"key": "mark"}}, 7]}])
+def test_a_mark_that_packets_may_have_been_given_is_not_known(value):
+    """A rule that gives it decides nothing itself, and stays in view where sources are told apart."""
+    eth1 = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth1"}}
+    marked = {"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 7}}
+    rules = [
+        [eth1, {"mangle": {"key": {"meta": {"key": "mark"}}, "value": value}}],
+        [marked, {"drop": None}],
+        [saddr(prefix(FIRST, 29)), {"accept": None}],
+    ]
+    parts = nft_sources.judge_parts(ruleset(rules), PACKET)
+    assert addresses("unknown", parts) == ((FIRST, FIRST + 7),)
+    assert addresses("dropped", parts) == ((FIRST + 8, FIRST + 15),)
+
+
+DROPS_NAMED = [[saddr("@named"), {"drop": None}], [{"accept": None}]]
+
+
+def test_members_of_a_set_are_told_apart():
+    members = [intervals.address_of(FIRST + 3, "ipv4"), prefix(FIRST + 8, 30)]
+    parts = nft_sources.judge_parts(ruleset(DROPS_NAMED, sets=[{"name": "named", "type": "ipv4_addr", "elem": members}]), PACKET)
+    assert addresses("dropped", parts) == ((FIRST + 3, FIRST + 3), (FIRST + 8, FIRST + 11))
+    assert addresses("admitted", parts) == ((FIRST, FIRST + 2), (FIRST + 4, FIRST + 7), (FIRST + 12, FIRST + 15))
+    # A set that is not there holds nobody that could be named.
+    assert {part.judgement.state for part in nft_sources.judge_parts(ruleset(DROPS_NAMED), PACKET)} == {"partial"}
+
+
+def test_members_of_a_set_of_ipset_are_told_apart():
+    sets = ipt_ruleset.parse_sets(
+        "create named hash:net family inet hashsize 1024 maxelem 65536\nadd named 192.0.2.3\nadd named 192.0.2.8/30\n"
+    )
+    text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set named src -j DROP\nCOMMIT\n"
+    parts = nft_sources.judge_parts(ipt_ruleset.parse(text, "ip", sets), PACKET)
+    assert addresses("dropped", parts) == ((FIRST + 3, FIRST + 3), (FIRST + 8, FIRST + 11))
+    assert addresses("admitted", parts) == ((FIRST, FIRST + 2), (FIRST + 4, FIRST + 7), (FIRST + 12, FIRST + 15))
 
 
 @pytest.mark.measures_time
@@ -133,3 +175,11 @@ def test_more_lists_than_can_be_told_apart_end(monkeypatch):
     assert len(parts) < 40
     assert intervals.merged(interval for part in parts for interval in part.sources) == wide.source
     assert {part.judgement.state for part in parts} <= {"admitted", "dropped", "partial"}
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_as_many_parts_as_judgements_are_granted(monkeypatch, most):
+    monkeypatch.setattr(nft_sources, "_MOST_JUDGEMENTS", most)
+    banned = {"set": [intervals.address_of(FIRST + 2 * n, "ipv4") for n in range(8)]}
+    parts = nft_sources.judge_parts(ruleset([[saddr(banned), {"drop": None}], [{"accept": None}]]), PACKET)
+    assert [part.judgement.state for part in parts] == ["partial"] * most
