@@ -105,11 +105,14 @@ def test_forms_of_a_match_that_holds(expression):
         match(payload("ip", "protocol"), "udp"),
         match(payload("th", "dport"), 81),
         match(payload("tcp", "sport"), {"range": [1, 1023]}),
+        match(payload("tcp", "sport"), "ssh"),
         match(payload("tcp", "flags"), "ack"),
         match(payload("tcp", "flags"), ["fin", "rst"], "in"),
         match(payload("tcp", "flags"), "syn", "!="),
         match({"exthdr": {"name": "hbh"}}, True),
         match({"exthdr": {"name": "rt", "field": "type"}}, 0),
+        match({"exthdr": {"name": "rt", "field": "type"}}, 0, "!="),
+        match({"meta": {"key": "nfproto"}}, "ip*"),  # a pattern is for names of interfaces alone
         match(DPORT, 80, "<"),
         match(DPORT, 0, "<"),
         match(DPORT, 79, "<="),
@@ -151,16 +154,20 @@ def test_forms_of_a_match_that_does_not_hold(expression):
         match({"fib": {"result": "oif", "flags": ["saddr"]}}, "eth0"),
         match({"fib": {"result": "oif", "flags": ["daddr"]}}, True),
         match(payload("tcp", "doff"), 5),
+        match(payload("tcp", "urgptr"), 0),
         match(payload("tcp", "sport"), 40000),
         match(payload("arp", "operation"), 1),
         match(payload("tcp", "flags"), {"prefix": "?"}),
         match(payload("tcp", "flags"), ["syn", {"prefix": "?"}], "in"),
         match(payload("tcp", "flags"), "syn", "<"),
         match({"&": [payload("ip", "ttl"), 1]}, 1),
+        match({"&": [payload("ip", "dscp"), "cs1"]}, 0),
+        match({"&": [payload("tcp", "flags"), {"prefix": "?"}]}, "syn"),
         match({"&": [{"ct": {"key": "mark"}}, 1]}, 1),
         match(DPORT, "no-such-service", "<"),
         match({"meta": {"key": "nfproto"}}, "ipv4", "<"),
         match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6]}]}),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [80]}),
         match({"concat": [payload("tcp", "flags"), DPORT]}, {"set": [{"concat": ["syn", 80]}]}),
         "no expression",
     ],
@@ -232,7 +239,7 @@ def test_a_source_that_cannot_be_read_is_a_list_of_some(right):
 
 def test_interfaces_by_pattern():
     loopback = TCP_80._replace(loopback=True)
-    for pattern, expected in (("lo", "admitted"), ("lo*", "admitted"), ("l*", "admitted"), ("eth*", "dropped"), ("l", "dropped")):
+    for pattern, expected in (("lo", "admitted"), ("lo*", "admitted"), ("l*", "admitted"), ("lx*", "dropped"), ("l", "dropped")):
         assert state([[match({"meta": {"key": "iifname"}}, pattern), ACCEPT]], loopback) == expected
 
 
@@ -440,6 +447,59 @@ def test_reasons_name_rule_and_policy():
     assert judgement.reason == "rule with handle 1 of chain inet t input"
     judgement = nft_admission.judge(ruleset([]), TCP_80)
     assert judgement.reason == "the policy drop of chain inet t input"
+
+
+def test_one_port_more_than_are_told_apart_counts_as_refused(monkeypatch):
+    read = ruleset([[match(DPORT, 81), ACCEPT], [ACCEPT], [DROP]], policy="accept")
+    found = []
+    for most in (3, 2):
+        monkeypatch.setattr(nft_admission, "_MOST_PORTS", most)
+        found.append(nft_admission.shuts_out(read, read.base_chains()[0]))
+    assert found == [False, True]
+
+
+def test_a_port_of_a_set_that_is_shut():
+    ports = [{"name": "ports", "type": "inet_service", "elem": [81]}]
+    read = ruleset([[match(DPORT, "@ports"), DROP]], policy="accept", sets=ports)
+    assert nft_admission.shuts_out(read, read.base_chains()[0])
+    assert nft_admission.sample_ports(read, ((80, 100),)) == [80, 81, 82]
+
+
+SOME = [[match(payload("ip", "saddr"), "192.0.2.1"), DROP]]
+UNCLEAR = [[match({"meta": {"key": "iifname"}}, "eth0"), DROP]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected", "where"),
+    [
+        ([], [], "admitted", None),
+        (SOME, [], "partial", "first"),
+        ([], SOME, "partial", "second"),
+        (SOME, SOME, "partial", "first"),
+        (SOME, UNCLEAR, "unknown", "second"),
+        (UNCLEAR, SOME, "unknown", "first"),
+        (UNCLEAR, [[DROP]], "dropped", "second"),
+        ([[DROP]], [[DROP]], "dropped", "first"),
+    ],
+)
+def test_the_strictest_of_several_chains_decides_and_of_equals_the_first(first, second, expected, where):
+    items = []
+    for prio, (name, rules) in enumerate((("first", first), ("second", second))):
+        key = {"family": "inet", "table": "t"}
+        items.append({"chain": dict(key, name=name, type="filter", hook="input", prio=prio, policy="accept")})
+        items += [{"rule": dict(key, chain=name, handle=1, expr=expr)} for expr in rules]
+    reason = "rule with handle 1 of chain inet t %s" % where if where else ""
+    assert nft_admission.judge(nft_ruleset.parse({"nftables": items}), TCP_80) == (expected, reason)
+
+
+def test_an_admission_has_no_reason():
+    read = ruleset([[ACCEPT]])
+    assert nft_admission.judge_chain(read, read.base_chains()[0], TCP_80)[0] == ("admitted", "")
+
+
+def test_some_sources_and_all_but_some_are_sources_still():
+    allowed = [[match(payload("ip", "saddr"), "192.0.2.1", op), ACCEPT] for op in ("==", "!=")]
+    assert state(allowed) == nft_admission.PARTIAL
 
 
 def test_what_filters():
