@@ -134,6 +134,7 @@ def test_forms_of_a_match_that_does_not_hold(expression):
     [
         {"xt": {"type": "match", "name": "owner"}},
         {"something new": {"key": 1}},
+        {"something new": {"type": "target"}},
         match({"meta": {"key": "mark"}}, "seven"),
         match({"meta": {"key": "cpu"}}, 7),
         match({"socket": {"key": "mark"}}, 7),
@@ -248,6 +249,10 @@ def test_interfaces_by_pattern():
     [
         ({"counter": {"packets": 1, "bytes": 1}}, "dropped"),
         ({"limit": {"rate": 1, "per": "second"}}, "dropped"),
+        ({"quota": {"val": 1, "val_unit": "mbytes"}}, "dropped"),
+        ({"quota": {"val": 1, "val_unit": "mbytes", "inv": True}}, "admitted"),
+        ({"xt": {"type": "target", "name": "LOG"}}, "dropped"),
+        ({"meter": None}, "dropped"),
         ({"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@seen"}}, "dropped"),
         ({"set": {"op": "add", "elem": payload("ip6", "saddr"), "set": "@seen"}}, "admitted"),
         ({"set": {"op": "add", "elem": 1, "set": "@seen", "stmt": [{"limit": {"rate": 1, "inv": True}}]}}, "admitted"),
@@ -290,6 +295,7 @@ def test_the_way_through_chains():
         ([[match(DPORT, 81), goto], [ACCEPT]], [[DROP]], "admitted"),
         ([[jump], [ACCEPT]], [[match({"meta": {"key": "mark"}}, "?"), back], [DROP]], "unknown"),
         ([[{"continue": None}], [ACCEPT]], [], "admitted"),
+        ([[{"continue": None}]], [], "dropped"),
         ([[back], [ACCEPT]], [], "dropped"),
     ):
         assert state(rules, sub=sub) == expected, rules
@@ -300,6 +306,28 @@ def test_a_ban_on_one_interface_is_a_ban_of_sources():
     eth0 = match({"meta": {"key": "iifname"}}, "eth0")
     source = match(payload("ip", "saddr"), "192.0.2.8")
     assert state([[eth0, source, DROP]], policy="accept") == nft_admission.PARTIAL
+    # What one interface admits beside it is not.
+    assert state([[eth0, ACCEPT], [source, ACCEPT]]) == state([[source, ACCEPT], [eth0, ACCEPT]]) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("policy", "rules", "expected"),
+    [
+        ("accept", [], "admitted"),
+        ("drop", [[ACCEPT]], "admitted"),
+        ("drop", [], "unknown"),
+        ("accept", [[match(DPORT, 80), DROP]], "unknown"),
+        ("accept", [[match(DPORT, 81), DROP]], "admitted"),
+        ("accept", [[match(payload("ip", "saddr"), "192.0.2.8"), DROP]], nft_admission.PARTIAL),
+        # No connection is known yet.
+        ("accept", [[match({"ct": {"key": "state"}}, "new"), DROP]], "admitted"),
+    ],
+)
+def test_packets_of_other_devices_do_not_pass_a_chain_at_ingress(policy, rules, expected):
+    key = {"family": "netdev", "table": "t", "chain": "in"}
+    chain = dict(key, name="in", type="filter", hook="ingress", dev="eth0", prio=0, policy=policy)
+    items = [{"chain": chain}, *({"rule": dict(key, handle=1, expr=expr)} for expr in rules)]
+    assert nft_admission.judge(nft_ruleset.parse({"nftables": items}), TCP_80).state == expected
 
 
 def test_two_networks_side_by_side_hold_what_neither_holds_alone():
@@ -317,6 +345,9 @@ def test_a_set_that_is_named():
     rules = [[match(DPORT, "@ports"), ACCEPT]]
     assert state(rules, sets=[{"name": "ports", "type": "inet_service", "elem": [{"range": [70, 90]}]}]) == "admitted"
     assert state(rules, sets=[{"name": "ports", "type": "inet_service"}]) == "dropped"
+    timed = [{"name": "ports", "type": "inet_service", "elem": [{"elem": {"val": 80, "expires": 5}}]}]
+    assert state(rules, sets=timed) == "admitted"
+    assert state([[match(DPORT, 81), "no expression"], *rules], sets=timed) == "admitted"
     several = [
         {"name": "ports", "type": "inet_service", "elem": [80]},
         {"name": "clients", "type": "ipv4_addr", "elem": ["10.0.0.1"]},
@@ -350,7 +381,9 @@ def test_a_verdict_map_with_a_default():
         ({"no such": 1}, {"set": [[1, {"continue": None}]]}, "admitted"),
         (payload("tcp", "flags"), {"set": [["syn", DROP]]}, "unknown"),
         (DPORT, "@missing", "unknown"),
+        (DPORT, None, "unknown"),
         (DPORT, "@known", "dropped"),
+        (DPORT, [[80, DROP]], "dropped"),
     ],
 )
 def test_verdict_maps(key, data, expected):
@@ -415,6 +448,9 @@ def test_cilium_marks_packets_before_any_rule():
         ([[{"notrack": None}]], "unknown"),
         ([[match(DPORT, 81), {"notrack": None}]], "admitted"),
         ([[match(DPORT, 80), {"notrack": None}]], "unknown"),
+        # Where rules exempt, no connection is known yet.
+        ([[match({"ct": {"key": "state"}}, "new"), {"notrack": None}]], "admitted"),
+        ([[match({"ct": {"key": "state"}}, "invalid"), {"notrack": None}]], "unknown"),
     ],
 )
 def test_a_packet_that_is_exempt_from_tracking_may_not_be_new(rules, expected):
@@ -423,6 +459,29 @@ def test_a_packet_that_is_exempt_from_tracking_may_not_be_new(rules, expected):
     other = ruleset(new)
     other.rules[("bridge", "t", "c")] = [nft_ruleset.NftRule(("bridge", "t", "c"), 1, "", ({"notrack": None},))]
     assert nft_admission.judge(other, TCP_80).state == "admitted", "no packet of IP passes there"
+
+
+@pytest.mark.parametrize(
+    ("asked", "right", "prio", "expected"),
+    [
+        ({"key": "state"}, "new", -300, "admitted"),
+        ({"key": "state"}, "invalid", -201, "dropped"),
+        # In the place of tracking itself a chain is taken to be behind it.
+        ({"key": "state"}, "new", -200, "dropped"),
+        ({"key": "direction"}, "original", -300, "unknown"),
+        ({"key": "mark"}, 1, -300, "unknown"),
+    ],
+)
+def test_before_tracking_the_state_alone_is_known(asked, right, prio, expected):
+    key = {"family": "inet", "table": "t", "chain": "raw"}
+    chain = dict(key, name="raw", type="filter", hook="prerouting", prio=prio, policy="accept")
+    items = [{"chain": chain}, {"rule": dict(key, handle=1, expr=[match({"ct": asked}, right), DROP])}]
+    assert nft_admission.judge(nft_ruleset.parse({"nftables": items}), TCP_80).state == expected
+
+
+def test_a_packet_that_is_exempt_may_get_a_mark_for_that():
+    marks = [match({"ct": {"key": "state"}}, "untracked"), {"mangle": {"key": MARK, "value": 8}}]
+    assert state([marks, [match(MARK, 8), DROP]], policy="accept", exempt=[[{"notrack": None}]]) == "unknown"
 
 
 def test_what_shuts_others_out():
