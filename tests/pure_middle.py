@@ -32,6 +32,9 @@ PURE_MIDDLE = (
 # while a module is imported cannot be mutated by a process that has imported it: the matches of ipt_matches.py.
 MUTATED = (
     *("plugins/module_utils/%s.py" % name for name in _MODULE_UTILS),
-    *("plugins/module_utils/_firewall/%s.py" % name for name in ("nft_admission", "nft_match", "nft_statements", "nft_walk")),
+    *(
+        "plugins/module_utils/_firewall/%s.py" % name
+        for name in ("ipt_text", "nft_admission", "nft_match", "nft_statements", "nft_walk")
+    ),
     *("plugins/module_utils/_sockets/%s.py" % name for name in _SOCKETS),
 )
