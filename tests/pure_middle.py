@@ -34,7 +34,7 @@ MUTATED = (
     *("plugins/module_utils/%s.py" % name for name in _MODULE_UTILS),
     *(
         "plugins/module_utils/_firewall/%s.py" % name
-        for name in ("ipt_text", "nft_admission", "nft_match", "nft_statements", "nft_walk")
+        for name in ("ipt_sets", "ipt_text", "nft_admission", "nft_match", "nft_statements", "nft_walk")
     ),
     *("plugins/module_utils/_sockets/%s.py" % name for name in _SOCKETS),
 )
