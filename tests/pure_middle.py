@@ -13,7 +13,7 @@ _PLUGIN_UTILS = ("_resolve", "_versions", "_spec_model", "_topology", "_reach_sa
 _MODULE_UTILS = ("_address", "_coverage", "_listener", "_ownership", "_tolerate", "_verdict")
 _FIREWALL = (
     # The model, what a ruleset does with a packet, and what that means for listeners.
-    *("model", "intervals", "nft_match", "nft_statements", "nft_walk", "nft_admission", "nft_sources"),
+    *("model", "intervals", "nft_match", "nft_ruleset", "nft_statements", "nft_walk", "nft_admission", "nft_sources"),
     *("answers", "client_answers", "family_answers", "detours"),
     # What firewalls say, read; what they should say, written.
     *("nft_ruleset", "nft_plan", "ipt_ruleset", "ipt_text", "ipt_matches", "ipt_sets", "ipt_plan"),
@@ -34,7 +34,7 @@ MUTATED = (
     *("plugins/module_utils/%s.py" % name for name in _MODULE_UTILS),
     *(
         "plugins/module_utils/_firewall/%s.py" % name
-        for name in ("ipt_sets", "ipt_text", "nft_admission", "nft_match", "nft_statements", "nft_walk")
+        for name in ("ipt_sets", "ipt_text", "nft_admission", "nft_match", "nft_ruleset", "nft_statements", "nft_walk")
     ),
     *("plugins/module_utils/_sockets/%s.py" % name for name in _SOCKETS),
 )
