@@ -23,11 +23,7 @@ _FIREWALL = (
     *("ufw_files", "ufw_rules", "ufw_chains", "fwd_model", "fwd_zones"),
 )
 _SOCKETS = ("text",)
-_FIREWALL_TO_FOLLOW = (
-    *("nft_match", "nft_statements", "nft_walk", "nft_admission"),
-    *("nft_ruleset", "ipt_ruleset", "ipt_text", "ipt_matches", "ipt_sets", "ipt_plan"),
-    *("ufw_files", "ufw_rules", "ufw_chains"),
-)
+_FIREWALL_TO_FOLLOW = ("ipt_ruleset", "ipt_matches", "ipt_plan", "ufw_files", "ufw_rules", "ufw_chains")
 
 PURE_MIDDLE = (
     *("plugins/plugin_utils/%s.py" % name for name in _PLUGIN_UTILS),
@@ -41,6 +37,5 @@ PURE_MIDDLE = (
 TO_FOLLOW = (
     *("plugins/plugin_utils/%s.py" % name for name in ("_reach_edges", "_reach_plan", "_reach_collect")),
     *("plugins/module_utils/_firewall/%s.py" % name for name in _FIREWALL_TO_FOLLOW),
-    *("plugins/module_utils/_sockets/%s.py" % name for name in _SOCKETS),
 )
 MUTATED = tuple(path for path in PURE_MIDDLE if path not in TO_FOLLOW)

@@ -98,20 +98,18 @@ def _tokens(line: str) -> List[_Token]:
 
 
 def _options(tokens: Sequence[_Token]) -> Iterator[Option]:
-    index, negated = 0, False
-    while index < len(tokens):
-        token = tokens[index]
-        index += 1
+    left, negated = list(reversed(tokens)), False
+    while left:
+        token, values = left.pop(), []  # type: _Token, List[str]
         if token.negates:
             negated = True
             continue
-        start = index
         if token.text in _TAKES_ONE and not token.quoted:
-            index = min(index + 1, len(tokens))
+            values = [left.pop().text] if left else []
         else:
-            while index < len(tokens) and not tokens[index].is_option and not tokens[index].negates:
-                index += 1
-        yield Option(negated, token.text, tuple(t.text for t in tokens[start:index]))
+            while left and not left[-1].is_option and not left[-1].negates:
+                values.append(left.pop().text)
+        yield Option(negated, token.text, tuple(values))
         negated = False
 
 

@@ -218,7 +218,7 @@ def value_matches(field: Any, value: Any) -> Match:
     if isinstance(field, Numbers):
         interval = nft_ruleset.interval_of(value, field.element)
         if interval is None:
-            return Match(None, frozenset((field.kind,))) if field.kind == SOURCE else UNCLEAR
+            return Match(None, frozenset((field.kind,)))
         return contained(field, (interval,))
     return _word_matches(field, value)
 

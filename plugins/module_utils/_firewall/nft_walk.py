@@ -92,6 +92,8 @@ class Walk:
         self._before_tracking = early or chain.hook == "ingress"
         if not self._chain(self.ruleset.rules.get(chain.key, ()), condition):
             self.outcomes.append(Outcome(chain.policy, "the policy %s of chain %s" % (chain.policy, chain), condition))
+        if chain.hook == "ingress":
+            self.outcomes.append(Outcome("accept", "another device than that of chain %s" % (chain,), condition))
 
     def rules(self, rules: Sequence[NftRule]) -> None:
         """Collect the outcomes of some rules alone."""

@@ -46,7 +46,7 @@ def _refuse(line: str, why: str) -> TextError:
 
 def _lines(text: str) -> List[str]:
     # Not splitlines: a process name may hold its more exotic line ends.
-    return [line.rstrip("\r") for line in text.split("\n")]
+    return text.split("\n")
 
 
 def _check_no_row(line: str, tool: str) -> None:
@@ -57,8 +57,8 @@ def _check_no_row(line: str, tool: str) -> None:
 
 def _split_endpoint(text: str, line: str) -> Tuple[str, str, Optional[str]]:
     """Host, port and device of `[fe80::1]%eth0:123`, `*%mgmt:22`, `:::22`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host:
+    host, _colon, port = text.rpartition(":")
+    if not host:
         raise _refuse(line, "%r is not an address and a port" % (text,))
     host, _percent, device = host.partition("%")
     if device.endswith("]"):  # [fe80::1%eth0]
@@ -88,7 +88,7 @@ _SS_STATES = "|".join(
 # ss 4.15 leaves no blank between a state of six letters and the queue: "LISTEN0".
 _SS_START = re.compile(r"^\s*(?:(?P<netid>[a-z][a-z0-9_]*)\s+)?(?:%s)(?:\s|\d|$)" % _SS_STATES)
 _SS_ROW = re.compile(
-    r"^\s*(?:[a-z][a-z0-9_]*\s+)?(?P<state>%s)\s*\d+\s+\d+\s+(?P<local>\S+)\s+(?P<peer>\S+)(?:\s+(?P<rest>.*))?$" % _SS_STATES,
+    r"^\s*(?:[a-z][a-z0-9_]*\s+)?(?P<state>%s)\s*\d+\s+\d+\s+(?P<local>\S+)\s+(?P<peer>\S+)(?P<rest>.*)$" % _SS_STATES,
     re.DOTALL,
 )
 _SS_HEADER = re.compile(r"Recv-Q\s+Send-Q\s.*Address:Port|Recv-Q\s+Send-Q\s*$")
@@ -145,7 +145,6 @@ def _ss_lines(text: str) -> Tuple[str, List[str]]:
     """The header line (empty without one) and the rows, each in one line."""
     header = ""
     rows: List[str] = []
-    complete = True
     for line in _lines(text):
         if _SS_START.match(line):
             rows.append(line)
@@ -154,13 +153,11 @@ def _ss_lines(text: str) -> Tuple[str, List[str]]:
                 header = line
             else:
                 _check_no_row(line, "ss")
-            continue
-        elif line[:1].isspace() or not complete:
+        elif line[:1].isspace() or not _SS_ROW.match(rows[-1]):
             # Older versions wrap at the width of the terminal.
             rows[-1] += " " + line.strip()
         else:
             _check_no_row(line, "ss")
-        complete = _SS_ROW.match(rows[-1]) is not None
     if not header and not rows:
         raise TextError("no listing of ss: neither its header line nor a row was found%s" % _first_line(text))
     return header, rows
@@ -184,7 +181,7 @@ def _ss_row(line: str) -> Optional[_SsRow]:
     host, port, device = _split_endpoint(match.group("local"), line)
     if port == "*":
         return None
-    details, owners = _ss_owners(match.group("rest") or "")
+    details, owners = _ss_owners(match.group("rest"))
     v6only = re.search(r"(?:^|\s)v6only:([01])", details)
     return _SsRow(
         line=line,
@@ -348,7 +345,7 @@ def _netstat_row(line: str, extra: bool) -> _NetstatRow:
     match = _NETSTAT_ROW.match(line)
     if match is None:
         raise _refuse(line, "cannot be understood as a row of netstat")
-    name = line.split(None, 1)[0]
+    name = line.split()[0]
     protocol = name[:3]
     rest = match.group("rest")
     found = _NETSTAT_STATE.match(rest)

@@ -173,6 +173,11 @@ def test_sets(line, packet, expected):
     assert state(line, packet) == expected
 
 
+def test_ports_of_a_set_that_are_shut():
+    ruleset, _rule = rule("-m set --match-set ports dst -j DROP")
+    assert nft_admission.shuts_out(ruleset, ruleset.chains[INPUT])
+
+
 def test_a_set_that_packets_fill_is_not_certain_in_any_table():
     text = "*filter\n:INPUT DROP [0:0]\n-A INPUT -m set --match-set clients src -j ACCEPT\nCOMMIT\n"
     text += "*mangle\n:PREROUTING ACCEPT [0:0]\n%sCOMMIT\n"

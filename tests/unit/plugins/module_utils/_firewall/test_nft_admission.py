@@ -105,11 +105,14 @@ def test_forms_of_a_match_that_holds(expression):
         match(payload("ip", "protocol"), "udp"),
         match(payload("th", "dport"), 81),
         match(payload("tcp", "sport"), {"range": [1, 1023]}),
+        match(payload("tcp", "sport"), "ssh"),
         match(payload("tcp", "flags"), "ack"),
         match(payload("tcp", "flags"), ["fin", "rst"], "in"),
         match(payload("tcp", "flags"), "syn", "!="),
         match({"exthdr": {"name": "hbh"}}, True),
         match({"exthdr": {"name": "rt", "field": "type"}}, 0),
+        match({"exthdr": {"name": "rt", "field": "type"}}, 0, "!="),
+        match({"meta": {"key": "nfproto"}}, "ip*"),  # a pattern is for names of interfaces alone
         match(DPORT, 80, "<"),
         match(DPORT, 0, "<"),
         match(DPORT, 79, "<="),
@@ -131,6 +134,7 @@ def test_forms_of_a_match_that_does_not_hold(expression):
     [
         {"xt": {"type": "match", "name": "owner"}},
         {"something new": {"key": 1}},
+        {"something new": {"type": "target"}},
         match({"meta": {"key": "mark"}}, "seven"),
         match({"meta": {"key": "cpu"}}, 7),
         match({"socket": {"key": "mark"}}, 7),
@@ -151,16 +155,20 @@ def test_forms_of_a_match_that_does_not_hold(expression):
         match({"fib": {"result": "oif", "flags": ["saddr"]}}, "eth0"),
         match({"fib": {"result": "oif", "flags": ["daddr"]}}, True),
         match(payload("tcp", "doff"), 5),
+        match(payload("tcp", "urgptr"), 0),
         match(payload("tcp", "sport"), 40000),
         match(payload("arp", "operation"), 1),
         match(payload("tcp", "flags"), {"prefix": "?"}),
         match(payload("tcp", "flags"), ["syn", {"prefix": "?"}], "in"),
         match(payload("tcp", "flags"), "syn", "<"),
         match({"&": [payload("ip", "ttl"), 1]}, 1),
+        match({"&": [payload("ip", "dscp"), "cs1"]}, 0),
+        match({"&": [payload("tcp", "flags"), {"prefix": "?"}]}, "syn"),
         match({"&": [{"ct": {"key": "mark"}}, 1]}, 1),
         match(DPORT, "no-such-service", "<"),
         match({"meta": {"key": "nfproto"}}, "ipv4", "<"),
         match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [{"concat": [6]}]}),
+        match({"concat": [payload("ip", "protocol"), DPORT]}, {"set": [80]}),
         match({"concat": [payload("tcp", "flags"), DPORT]}, {"set": [{"concat": ["syn", 80]}]}),
         "no expression",
     ],
@@ -232,7 +240,7 @@ def test_a_source_that_cannot_be_read_is_a_list_of_some(right):
 
 def test_interfaces_by_pattern():
     loopback = TCP_80._replace(loopback=True)
-    for pattern, expected in (("lo", "admitted"), ("lo*", "admitted"), ("l*", "admitted"), ("eth*", "dropped"), ("l", "dropped")):
+    for pattern, expected in (("lo", "admitted"), ("lo*", "admitted"), ("l*", "admitted"), ("lx*", "dropped"), ("l", "dropped")):
         assert state([[match({"meta": {"key": "iifname"}}, pattern), ACCEPT]], loopback) == expected
 
 
@@ -241,6 +249,10 @@ def test_interfaces_by_pattern():
     [
         ({"counter": {"packets": 1, "bytes": 1}}, "dropped"),
         ({"limit": {"rate": 1, "per": "second"}}, "dropped"),
+        ({"quota": {"val": 1, "val_unit": "mbytes"}}, "dropped"),
+        ({"quota": {"val": 1, "val_unit": "mbytes", "inv": True}}, "admitted"),
+        ({"xt": {"type": "target", "name": "LOG"}}, "dropped"),
+        ({"meter": None}, "dropped"),
         ({"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@seen"}}, "dropped"),
         ({"set": {"op": "add", "elem": payload("ip6", "saddr"), "set": "@seen"}}, "admitted"),
         ({"set": {"op": "add", "elem": 1, "set": "@seen", "stmt": [{"limit": {"rate": 1, "inv": True}}]}}, "admitted"),
@@ -283,6 +295,7 @@ def test_the_way_through_chains():
         ([[match(DPORT, 81), goto], [ACCEPT]], [[DROP]], "admitted"),
         ([[jump], [ACCEPT]], [[match({"meta": {"key": "mark"}}, "?"), back], [DROP]], "unknown"),
         ([[{"continue": None}], [ACCEPT]], [], "admitted"),
+        ([[{"continue": None}]], [], "dropped"),
         ([[back], [ACCEPT]], [], "dropped"),
     ):
         assert state(rules, sub=sub) == expected, rules
@@ -293,6 +306,28 @@ def test_a_ban_on_one_interface_is_a_ban_of_sources():
     eth0 = match({"meta": {"key": "iifname"}}, "eth0")
     source = match(payload("ip", "saddr"), "192.0.2.8")
     assert state([[eth0, source, DROP]], policy="accept") == nft_admission.PARTIAL
+    # What one interface admits beside it is not.
+    assert state([[eth0, ACCEPT], [source, ACCEPT]]) == state([[source, ACCEPT], [eth0, ACCEPT]]) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("policy", "rules", "expected"),
+    [
+        ("accept", [], "admitted"),
+        ("drop", [[ACCEPT]], "admitted"),
+        ("drop", [], "unknown"),
+        ("accept", [[match(DPORT, 80), DROP]], "unknown"),
+        ("accept", [[match(DPORT, 81), DROP]], "admitted"),
+        ("accept", [[match(payload("ip", "saddr"), "192.0.2.8"), DROP]], nft_admission.PARTIAL),
+        # No connection is known yet.
+        ("accept", [[match({"ct": {"key": "state"}}, "new"), DROP]], "admitted"),
+    ],
+)
+def test_packets_of_other_devices_do_not_pass_a_chain_at_ingress(policy, rules, expected):
+    key = {"family": "netdev", "table": "t", "chain": "in"}
+    chain = dict(key, name="in", type="filter", hook="ingress", dev="eth0", prio=0, policy=policy)
+    items = [{"chain": chain}, *({"rule": dict(key, handle=1, expr=expr)} for expr in rules)]
+    assert nft_admission.judge(nft_ruleset.parse({"nftables": items}), TCP_80).state == expected
 
 
 def test_two_networks_side_by_side_hold_what_neither_holds_alone():
@@ -310,6 +345,9 @@ def test_a_set_that_is_named():
     rules = [[match(DPORT, "@ports"), ACCEPT]]
     assert state(rules, sets=[{"name": "ports", "type": "inet_service", "elem": [{"range": [70, 90]}]}]) == "admitted"
     assert state(rules, sets=[{"name": "ports", "type": "inet_service"}]) == "dropped"
+    timed = [{"name": "ports", "type": "inet_service", "elem": [{"elem": {"val": 80, "expires": 5}}]}]
+    assert state(rules, sets=timed) == "admitted"
+    assert state([[match(DPORT, 81), "no expression"], *rules], sets=timed) == "admitted"
     several = [
         {"name": "ports", "type": "inet_service", "elem": [80]},
         {"name": "clients", "type": "ipv4_addr", "elem": ["10.0.0.1"]},
@@ -343,7 +381,9 @@ def test_a_verdict_map_with_a_default():
         ({"no such": 1}, {"set": [[1, {"continue": None}]]}, "admitted"),
         (payload("tcp", "flags"), {"set": [["syn", DROP]]}, "unknown"),
         (DPORT, "@missing", "unknown"),
+        (DPORT, None, "unknown"),
         (DPORT, "@known", "dropped"),
+        (DPORT, [[80, DROP]], "dropped"),
     ],
 )
 def test_verdict_maps(key, data, expected):
@@ -408,6 +448,9 @@ def test_cilium_marks_packets_before_any_rule():
         ([[{"notrack": None}]], "unknown"),
         ([[match(DPORT, 81), {"notrack": None}]], "admitted"),
         ([[match(DPORT, 80), {"notrack": None}]], "unknown"),
+        # Where rules exempt, no connection is known yet.
+        ([[match({"ct": {"key": "state"}}, "new"), {"notrack": None}]], "admitted"),
+        ([[match({"ct": {"key": "state"}}, "invalid"), {"notrack": None}]], "unknown"),
     ],
 )
 def test_a_packet_that_is_exempt_from_tracking_may_not_be_new(rules, expected):
@@ -416,6 +459,29 @@ def test_a_packet_that_is_exempt_from_tracking_may_not_be_new(rules, expected):
     other = ruleset(new)
     other.rules[("bridge", "t", "c")] = [nft_ruleset.NftRule(("bridge", "t", "c"), 1, "", ({"notrack": None},))]
     assert nft_admission.judge(other, TCP_80).state == "admitted", "no packet of IP passes there"
+
+
+@pytest.mark.parametrize(
+    ("asked", "right", "prio", "expected"),
+    [
+        ({"key": "state"}, "new", -300, "admitted"),
+        ({"key": "state"}, "invalid", -201, "dropped"),
+        # In the place of tracking itself a chain is taken to be behind it.
+        ({"key": "state"}, "new", -200, "dropped"),
+        ({"key": "direction"}, "original", -300, "unknown"),
+        ({"key": "mark"}, 1, -300, "unknown"),
+    ],
+)
+def test_before_tracking_the_state_alone_is_known(asked, right, prio, expected):
+    key = {"family": "inet", "table": "t", "chain": "raw"}
+    chain = dict(key, name="raw", type="filter", hook="prerouting", prio=prio, policy="accept")
+    items = [{"chain": chain}, {"rule": dict(key, handle=1, expr=[match({"ct": asked}, right), DROP])}]
+    assert nft_admission.judge(nft_ruleset.parse({"nftables": items}), TCP_80).state == expected
+
+
+def test_a_packet_that_is_exempt_may_get_a_mark_for_that():
+    marks = [match({"ct": {"key": "state"}}, "untracked"), {"mangle": {"key": MARK, "value": 8}}]
+    assert state([marks, [match(MARK, 8), DROP]], policy="accept", exempt=[[{"notrack": None}]]) == "unknown"
 
 
 def test_what_shuts_others_out():
@@ -440,6 +506,59 @@ def test_reasons_name_rule_and_policy():
     assert judgement.reason == "rule with handle 1 of chain inet t input"
     judgement = nft_admission.judge(ruleset([]), TCP_80)
     assert judgement.reason == "the policy drop of chain inet t input"
+
+
+def test_one_port_more_than_are_told_apart_counts_as_refused(monkeypatch):
+    read = ruleset([[match(DPORT, 81), ACCEPT], [ACCEPT], [DROP]], policy="accept")
+    found = []
+    for most in (3, 2):
+        monkeypatch.setattr(nft_admission, "_MOST_PORTS", most)
+        found.append(nft_admission.shuts_out(read, read.base_chains()[0]))
+    assert found == [False, True]
+
+
+def test_a_port_of_a_set_that_is_shut():
+    ports = [{"name": "ports", "type": "inet_service", "elem": [81]}]
+    read = ruleset([[match(DPORT, "@ports"), DROP]], policy="accept", sets=ports)
+    assert nft_admission.shuts_out(read, read.base_chains()[0])
+    assert nft_admission.sample_ports(read, ((80, 100),)) == [80, 81, 82]
+
+
+SOME = [[match(payload("ip", "saddr"), "192.0.2.1"), DROP]]
+UNCLEAR = [[match({"meta": {"key": "iifname"}}, "eth0"), DROP]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected", "where"),
+    [
+        ([], [], "admitted", None),
+        (SOME, [], "partial", "first"),
+        ([], SOME, "partial", "second"),
+        (SOME, SOME, "partial", "first"),
+        (SOME, UNCLEAR, "unknown", "second"),
+        (UNCLEAR, SOME, "unknown", "first"),
+        (UNCLEAR, [[DROP]], "dropped", "second"),
+        ([[DROP]], [[DROP]], "dropped", "first"),
+    ],
+)
+def test_the_strictest_of_several_chains_decides_and_of_equals_the_first(first, second, expected, where):
+    items = []
+    for prio, (name, rules) in enumerate((("first", first), ("second", second))):
+        key = {"family": "inet", "table": "t"}
+        items.append({"chain": dict(key, name=name, type="filter", hook="input", prio=prio, policy="accept")})
+        items += [{"rule": dict(key, chain=name, handle=1, expr=expr)} for expr in rules]
+    reason = "rule with handle 1 of chain inet t %s" % where if where else ""
+    assert nft_admission.judge(nft_ruleset.parse({"nftables": items}), TCP_80) == (expected, reason)
+
+
+def test_an_admission_has_no_reason():
+    read = ruleset([[ACCEPT]])
+    assert nft_admission.judge_chain(read, read.base_chains()[0], TCP_80)[0] == ("admitted", "")
+
+
+def test_some_sources_and_all_but_some_are_sources_still():
+    allowed = [[match(payload("ip", "saddr"), "192.0.2.1", op), ACCEPT] for op in ("==", "!=")]
+    assert state(allowed) == nft_admission.PARTIAL
 
 
 def test_what_filters():

@@ -522,3 +522,137 @@ def test_what_is_no_beginning_of_an_address_is_refused():
     row = "tcp6       0      0 2001:db8::1::2:3:4:5:80 :::*                    LISTEN      1/a\n"
     with pytest.raises(text.TextError, match="not the beginning of an IPv6 address"):
         text.parse_netstat(text_of_netstat(row))
+
+
+@pytest.mark.parametrize(
+    "rows, address",
+    [
+        # An old ss prints IPv4 peers as `*`, a new one as 0.0.0.0.
+        (["tcp LISTEN 0 128 192.0.2.7:22 *:*"], "0.0.0.0"),
+        (["tcp LISTEN 0 128 192.0.2.7:22 0.0.0.0:*"], "::"),
+        (["Netid State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess"], "::"),
+    ],
+)
+def test_what_tells_the_meaning_of_a_star(rows, address):
+    table = text.parse_ss("\n".join([*rows, "tcp LISTEN 0 128 *:80 *:*"]))
+    assert [sock.address for sock in table.sockets if sock.port == 80] == [address]
+
+
+def test_one_device_shows_that_ss_asked_the_kernel():
+    assert text.parse_ss("tcp LISTEN 0 128 0.0.0.0%mgmt:22 0.0.0.0:*").knows_device
+    assert not text.parse_ss("tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*").knows_device
+
+
+def test_ss_on_a_host_that_has_clients_alone():
+    assert text.parse_ss("udp UNCONN 0 0 10.0.0.1:5000 10.0.0.2:53").sockets == ()
+
+
+def test_an_ipv4_socket_has_no_bit_for_v6only():
+    assert text.parse_ss(SSH + "ino:5 sk:1 v6only:0").sockets[0].v6only is None
+
+
+def test_the_user_is_known_beside_an_inode_alone():
+    assert [text.parse_ss(SSH + rest).sockets[0].uid for rest in ("ino:5 sk:1", "uid:7 ino:5 sk:1", "")] == [0, 7, None]
+
+
+def test_half_a_pair_of_brackets_is_refused():
+    for listing in ("tcp LISTEN 0 128 [::1:22 [::]:*", text_of_netstat("tcp6 0 0 [::1:22 :::* LISTEN -\n")):
+        with pytest.raises(text.TextError, match="not an IP address"):
+            text.parse_capture(listing)
+
+
+def test_what_netstat_cannot_tell():
+    """Devices never; v6-only bits, which an IPv6 wildcard alone makes a question of."""
+    known = {}
+    for address in ("0.0.0.0", "::1", "::"):
+        table = text.parse_netstat(text_of_netstat("tcp%s 0 0 %s:22 %s LISTEN -\n" % ("6" * (":" in address), address, ":::*")))
+        assert table.gathered_by == "netstat" and not table.knows_device
+        known[address] = table.knows_v6only
+    assert known == {"0.0.0.0": True, "::1": True, "::": False}
+    assert text.parse_ss(SSH).gathered_by == "ss"
+
+
+def test_a_dash_is_an_owner_that_netstat_could_not_see():
+    table = text.parse_netstat(text_of_netstat("tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN -\n"))
+    assert [sock.owner_state for sock in table.sockets] == [HIDDEN]
+
+
+@pytest.mark.parametrize("header", [text_of_netstat(), ""])
+def test_a_number_in_a_name_is_no_inode(header):
+    row = "tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN      7/my 5 x\n"
+    (sock,) = text.parse_netstat(header + row).sockets
+    assert (sock.owners[0].name, sock.inode) == ("my 5 x", 0)
+
+
+def test_a_client_of_netstat_without_a_state_is_no_listener():
+    assert text.parse_netstat(text_of_netstat("udp 0 0 10.0.0.1:5000 10.0.0.2:53 -\n")).sockets == ()
+
+
+def test_a_peer_that_fills_its_column_is_no_sign_of_a_wide_listing():
+    cut = "2001:db8:1111:2222:1:22"
+    assert len(cut) == 23
+    rows = ["tcp6 0 0 %s 2001:db8:1111:2222:7:80 ESTABLISHED -\n" % cut, "tcp6 0 0 %s :::* LISTEN -\n" % cut]
+    (sock,) = text.parse_netstat(text_of_netstat(*rows)).sockets
+    assert sock.truncated_address and sock.address == "2001:db8:1111:2222:1::"
+
+
+def test_an_address_that_is_cut_behind_its_zeroes():
+    (sock,) = text.parse_netstat(text_of_netstat("tcp6 0 0 2001:db8:1111:22:::8443 :::* LISTEN -\n")).sockets
+    assert sock.truncated_address and sock.address == "2001:db8:1111:22::"
+
+
+def test_prose_beside_a_listing():
+    """An address in it is no row, but two with ports may be one."""
+    rows = text_of_netstat("tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 7/sshd\n")
+    for prose in ("Every Address:Port of the host", "Log in at 192.0.2.7:22"):
+        assert [sock.port for sock in text.parse_capture(prose + "\n" + rows).sockets] == [22]
+    with pytest.raises(text.TextError, match="as a row of netstat: "):
+        text.parse_capture(rows + "tcp4 0 0 0.0.0.0:23 0.0.0.0:* LISTEN\n")
+    between = "from 192.0.2.7:22 to 192.0.2.8:22"
+    for listing in (SSH + "\n" + between, between + "\n" + SSH):
+        with pytest.raises(text.TextError, match="as a row of ss: "):
+            text.parse_ss(listing)
+    assert text.parse_ss(SSH + "\nuid:7 is no part of it").sockets[0].uid is None
+
+
+@pytest.mark.parametrize("listing, message", [("", "it is empty"), ("\n bash: no ss \n", "it starts with 'bash: no ss'$")])
+def test_what_is_no_listing_is_shown(listing, message):
+    for parser in (text.parse_ss, text.parse_netstat, text.parse_capture):
+        with pytest.raises(text.TextError, match=message):
+            parser(listing)
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_other_tables_are_never_taken_for_rows_of_netstat(indent):
+    other = ["| Protocol | Access |", "| --- | --- |", "| tcp | SSH 0.0.0.0:22 |", ""]
+    rows = [
+        "| Proto | Recv-Q | Send-Q | Local Address | Foreign Address | State | PID/Program name |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| tcp | 0 | 0 | 127.0.0.1:53 | 0.0.0.0:* | LISTEN | 444/dnsmasq |",
+        "",
+    ]
+    table = text.parse_capture("\n".join(indent + line for line in other + rows + other))
+    assert [(sock.address, sock.port) for sock in table.sockets] == [("127.0.0.1", 53)]
+
+
+def test_line_ends_of_another_system():
+    for name in ("ss-6.1-lntupe.txt", "netstat-2.10-nlptue.txt"):
+        assert text.parse_capture(read(name).replace("\n", "\r\n")) == parse(name)
+
+
+@pytest.mark.parametrize("indent", ["", " ", "      "])
+def test_rows_that_are_wrapped_anywhere(indent):
+    """Not only where the next line begins with many blanks."""
+    owner = 'users:(("sshd",pid=9,fd=3))'
+    (sock,) = text.parse_ss("tcp LISTEN 0 128\n%s0.0.0.0:22\n%s0.0.0.0:*\n %s" % (indent, indent, owner)).sockets
+    assert (sock.port, [owner.name for owner in sock.owners]) == (22, ["sshd"])
+
+
+@pytest.mark.parametrize(
+    "end, message",
+    [(":22", "not an address and a port"), ("22", "not an address and a port"), ("0.0.0.0:65536", "not a port number")],
+)
+def test_what_is_no_end_of_a_socket(end, message):
+    with pytest.raises(text.TextError, match=message):
+        text.parse_ss("tcp LISTEN 0 128 %s 0.0.0.0:*" % end)
+    assert text.parse_ss("tcp LISTEN 0 128 0.0.0.0:65535 0.0.0.0:*").sockets[0].port == 65535
