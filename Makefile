@@ -33,7 +33,7 @@ docs: ## the site of docs/, in .venv/docs/html
 	@tools/setup test
 	@.venv/bin/python tools/docs_site/build.py
 
-mutation: ## changes what decides, a place at a time: does a test fail? three minutes
+mutation: ## changes what decides, a place at a time: does a test fail? a quarter of an hour
 	@tools/setup test
 	@.venv/bin/python tools/mutation.py
 

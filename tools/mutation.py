@@ -8,6 +8,7 @@ command prints those that are neither, in the form of that file, and fails on th
 
     tools/mutation.py                 every mutant
     tools/mutation.py --file PATH     those of one file
+    tools/mutation.py --part 5        those of one file in five: which ones, the commit says, so that each has its turn
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
-from typing import Any, Iterable, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 import yaml
 
@@ -191,6 +193,14 @@ def change(mutant: str) -> Change:
     return Change(path, "%s.%s" % (class_name, function) if class_name else function, before, after)
 
 
+def in_turn(paths: Sequence[str], number: int) -> list[str]:
+    """One path in `number`. A commit always has the same ones."""
+    if number == 1:
+        return list(paths)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return list(paths)[int(commit[:8], 16) % number :: number]
+
+
 # -- The verdict -------------------------------------------------------------------------------------------------------
 
 
@@ -202,10 +212,11 @@ def explained() -> dict[Change, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", action="append", default=[], metavar="PATH", help="the mutants of these files alone")
+    parser.add_argument("--part", type=int, default=1, metavar="N", help="one file in N, others with other commits")
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
 
-    paths = arguments.file or list(MUTATED)
+    paths = arguments.file or in_turn(MUTATED, arguments.part)
     known = explained()
     make_tree(paths)
     mutate(arguments.processes)
@@ -222,7 +233,7 @@ def main() -> int:
     for what in gone:
         print("%s explains what is killed or is no mutant any more: %s: %s" % (RECORD.name, what.function, what.after))
     counts = (len(found), len(found) - len(alive), len(alive) - len(unexplained), RECORD.relative_to(ROOT), len(unexplained))
-    print("%d mutants: %d killed, %d explained in %s, %d neither" % counts)
+    print("%d of %d files, %d mutants: %d killed, %d explained in %s, %d neither" % (len(paths), len(MUTATED), *counts))
     return 1 if unexplained or gone else 0
 
 
