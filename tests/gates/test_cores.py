@@ -23,7 +23,7 @@ PLAYBOOKS = [INTEGRATION / name for name in ("test_short_names.py", "test_site.p
 ELSEWHERE = ("bench_sockets", "firewall_observed", "lab", "port_probe_links", "port_verify_reality", "report_page", "sockets")
 
 
-def tests_on(core: str, run: Run, *arguments: object) -> None:
+def run_on(core: str, run: Run, *arguments: object) -> None:
     tools = environment("core-" + core)
     assert "core %s." % core in run([tools / "ansible", "--version"]).splitlines()[1]
     run([tools / "python", "-m", "pytest", "-q", "--hypothesis-profile=quick", *arguments])
@@ -38,7 +38,7 @@ def test_this_run_is_on_2_19() -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("core", RELEASES)
 def test_unit(core: str, run: Run) -> None:
-    tests_on(core, run, "-n2", "-m", "not slow", UNIT)
+    run_on(core, run, "-n2", "-m", "not slow", UNIT)
 
 
 @pytest.mark.slow
@@ -46,5 +46,5 @@ def test_unit(core: str, run: Run) -> None:
 @pytest.mark.parametrize("core", [OLDEST, NEWEST])
 def test_quick_integration_and_playbooks(core: str, run: Run) -> None:
     ignored = ["--ignore=%s" % (INTEGRATION / ("test_%s.py" % name)) for name in ELSEWHERE]
-    tests_on(core, run, "-n2", "-m", "not slow", *ignored, INTEGRATION)
-    tests_on(core, run, "-m", "slow", *PLAYBOOKS)
+    run_on(core, run, "-n2", "-m", "not slow", *ignored, INTEGRATION)
+    run_on(core, run, "-m", "slow", *PLAYBOOKS)
