@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What port_probe does, without its documentation: options to targets, names to addresses, one loop, the result."""
+"""What port_probe does, without its documentation: options to targets, names to addresses, one loop, the result.
+
+What few runs need is imported by them alone: reading this code takes a host longer than asking a hundred ports of others.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 
-from ansible_collections.netports.core.plugins.module_utils import _address, _token
 from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
-from ansible_collections.netports.core.plugins.module_utils._probing import model, questions, resolver
+from ansible_collections.netports.core.plugins.module_utils._probing import model, resolver
 from ansible_collections.netports.core.plugins.module_utils._probing.loop import Loop, Probe, Settings, check
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
@@ -23,7 +25,7 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
 )
 
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping, Optional, Sequence
+    from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 _SPARE_FILES = 64  # what the module has open anyway, with room
 _MAX_NAME_BYTES = 15  # of a network device
@@ -79,6 +81,8 @@ def _source(address: Optional[str], family: str) -> Any:
     """The source address as sockets take it, and the family that is left."""
     if address is None:
         return None, family
+    from ansible_collections.netports.core.plugins.module_utils import _address
+
     try:
         source = _address.canonical(address)
     except ValueError as problem:
@@ -95,20 +99,32 @@ def _target(where: str, raw: Mapping[str, Any]) -> Target:
         raise ProbeError("%s.host: %r is neither a name nor an address" % (where, raw["host"]))
     if not 1 <= port <= 65535:
         raise ProbeError("%s.port: %s is not a port (1-65535)" % (where, port))
+    sent, asked = _question(where, raw)
     token = (raw["token"] or "").encode()
-    if raw["token"] is not None and not _token.is_token(raw["token"]):
-        raise ProbeError("%s.token: %r is not %s" % (where, raw["token"], _token.SHAPE))
-    if raw["tls"] and (protocol == "udp" or token or raw["question"] is not None):
+    return Target(host, port, protocol, raw["expect"], raw["name"], sent, asked, token, raw["tls"])
+
+
+def _question(where: str, raw: Mapping[str, Any]) -> Tuple[bytes, bool]:
+    """What is sent, and whether a service of its kind would answer that. Raises ProbeError."""
+    question, token, protocol = raw["question"], raw["token"], raw["protocol"]
+    if raw["tls"] and (protocol == "udp" or token is not None or question is not None):
         raise ProbeError("%s.tls: it is for TCP, and without token and question" % where)
-    if raw["question"] is not None and (protocol == "tcp" or token):
+    if question is not None and (protocol == "tcp" or token is not None):
         raise ProbeError("%s.question: it is for UDP, and without token" % where)
+    if token is not None:
+        from ansible_collections.netports.core.plugins.module_utils import _token
+
+        if not _token.is_token(token):
+            raise ProbeError("%s.token: %r is not %s" % (where, token, _token.SHAPE))
+        return _token.question(token.encode()), True
+    if protocol == "tcp":
+        return b"", False
+    from ansible_collections.netports.core.plugins.module_utils._probing import questions
+
     try:
-        question, asked = questions.encode(raw["question"], protocol, port)
+        return questions.encode(question, raw["port"])
     except ValueError as problem:
         raise ProbeError("%s.question: %s" % (where, problem)) from None
-    if token:
-        question, asked = _token.question(token), True
-    return Target(host, port, protocol, raw["expect"], raw["name"], question, asked, token, raw["tls"])
 
 
 def probe(params: Mapping[str, Any]) -> Dict[str, Any]:
@@ -120,7 +136,6 @@ def probe(params: Mapping[str, Any]) -> Dict[str, Any]:
         check_tls()
     if options.namespace is None:
         return _probe_here(options)
-    # What few runs need is imported by them alone.
     from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import NamespaceError, run_in
 
     try:

@@ -17,7 +17,6 @@ import time
 
 from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
 from ansible_collections.netports.core.plugins.module_utils._probing import refusals
-from ansible_collections.netports.core.plugins.module_utils._probing.dialogues import Dialogue, TokenDialogue
 from ansible_collections.netports.core.plugins.module_utils._probing.model import (
     ERROR,
     FILTERED,
@@ -32,6 +31,8 @@ from ansible_collections.netports.core.plugins.module_utils._probing.model impor
 
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+    from ansible_collections.netports.core.plugins.module_utils._probing.dialogues import Dialogue
 
 # Python's socket module has no name for it everywhere.
 _SO_BINDTODEVICE = 25
@@ -269,7 +270,9 @@ class Loop:
                 return
             probe.sockets = [probe.dialogue.sock]
         else:
-            probe.dialogue = TokenDialogue(sock, probe.target.token)
+            from ansible_collections.netports.core.plugins.module_utils._probing import dialogues
+
+            probe.dialogue = dialogues.TokenDialogue(sock, probe.target.token)
         self._talk(probe, probe.dialogue)
 
     def _talk(self, probe: Probe, dialogue: Dialogue) -> None:

@@ -31,12 +31,12 @@ def ntp() -> bytes:
     return struct.pack("!B39x8s", _CLIENT_VERSION_4, b"netports")
 
 
-def encode(question: Optional[str], protocol: str, port: int) -> Tuple[bytes, bool]:
+def encode(question: Optional[str], port: int) -> Tuple[bytes, bool]:
     """What to send for the option `question`, and whether a service is known to answer it. Raises ValueError.
 
     UDP without a question sends an empty datagram: enough for a refusal to come back.
     """
-    kind = question if question is not None else (BY_PORT.get(port) if protocol == "udp" else None)
+    kind = BY_PORT.get(port) if question is None else question
     if kind is None:
         return b"", False
     if kind in ("dns", "ntp"):

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.netports.core.plugins.module_utils._light import TYPE_CHECKING, NamedTuple, socket
 
 if TYPE_CHECKING:
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 
     Address = Tuple[int, Tuple[Any, ...]]
 
-_THREADS = 32
 _FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 
 
@@ -36,7 +33,7 @@ def resolve(hosts: Iterable[str], family: str, timeout: float) -> Dict[str, Reso
         else:
             found[host] = answer
     if names:
-        found.update(_by_threads(names, family, timeout))
+        found.update(_ask(names, family, timeout))
     return found
 
 
@@ -67,37 +64,15 @@ def _of_family(host: str, family: str, addresses: List[Address]) -> Resolved:
     return Resolved([], "%s has no %s address" % (host, {"ipv4": "IPv4", "ipv6": "IPv6"}.get(family, "IP")))
 
 
-def _by_threads(names: List[str], family: str, timeout: float) -> Dict[str, Resolved]:
-    # Addresses need neither, and they cost more than looking at those.
-    import queue
-    import threading
+def _ask(names: List[str], family: str, timeout: float) -> Dict[str, Resolved]:
+    from ansible_collections.netports.core.plugins.module_utils._probing import lookups
 
-    waiting: queue.Queue[str] = queue.Queue()
-    answers: queue.Queue[Tuple[str, Resolved]] = queue.Queue()
-    for name in names:
-        waiting.put(name)
-
-    def work() -> None:
-        while True:
-            try:
-                name = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                answers.put((name, _look_up(name, family)))
-            except (OSError, UnicodeError) as problem:
-                answers.put((name, Resolved([], getattr(problem, "strerror", None) or "it is no host name: %s" % problem)))
-
-    # getaddrinfo cannot be interrupted; a thread that hangs in it ends with the process.
-    for _number in range(min(_THREADS, len(names))):
-        threading.Thread(target=work, name="netports-resolver", daemon=True).start()
-    found: Dict[str, Resolved] = {}
-    deadline = time.monotonic() + timeout
-    while len(found) < len(names):
+    def answer(name: str) -> Resolved:
         try:
-            name, answer = answers.get(timeout=max(0.001, deadline - time.monotonic()))
-        except queue.Empty:
-            break
-        found[name] = answer
+            return _look_up(name, family)
+        except (OSError, UnicodeError) as problem:
+            return Resolved([], getattr(problem, "strerror", None) or "it is no host name: %s" % problem)
+
+    found = lookups.all_at_once(names, answer, timeout)
     late = Resolved([], "the resolver did not answer within %g s" % timeout)
     return {name: found.get(name, late) for name in names}

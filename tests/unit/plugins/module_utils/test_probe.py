@@ -110,23 +110,26 @@ def test_the_message_names_the_first_few() -> None:
 
 
 def test_a_dns_question_is_one() -> None:
-    sent = questions.encode(None, "udp", 15053)[0]
+    sent = questions.encode(None, 15053)[0]
     _number, flags, asked, answers, _authority, _additional = struct.unpack("!6H", sent[:12])
     assert (flags & 0x8000, asked, answers) == (0, 1, 0)
     assert sent[12:] == b"\x09localhost\x00\x00\x01\x00\x01"
 
 
 def test_an_ntp_question_is_a_client_of_version_4() -> None:
-    sent = questions.encode(None, "udp", 123)[0]
+    sent = questions.encode(None, 123)[0]
     assert len(sent) == 48 and sent[0] == 4 << 3 | 3 and any(sent[40:])
 
 
 @pytest.mark.parametrize(
-    "question, protocol, port, sent",
-    [("00 ff", "udp", 9, (b"\x00\xff", True)), (None, "udp", 9, (b"", False)), (None, "tcp", 53, (b"", False))],
+    "question, port, sent", [("00 ff", 9, (b"\x00\xff", True)), ("00 ff", 53, (b"\x00\xff", True)), (None, 9, (b"", False))]
 )
-def test_questions(question: Any, protocol: str, port: int, sent: Any) -> None:
-    assert questions.encode(question, protocol, port) == sent
+def test_questions(question: Any, port: int, sent: Any) -> None:
+    assert questions.encode(question, port) == sent
+
+
+def test_a_tcp_port_is_asked_nothing() -> None:
+    assert parsed(port=53).question == b"" and not parsed(port=53).asked
 
 
 @pytest.mark.parametrize("token", [b"t", b"netports", b"x" * 64])
