@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+from ansible_collections.netports.core.plugins.module_utils._playbook_options import reach_arguments
 from ansible_collections.netports.core.plugins.plugin_utils import (
     _reach_collect,
     _reach_files,
@@ -24,19 +25,6 @@ from ansible_collections.netports.core.plugins.plugin_utils._action import SpecA
 from ansible_collections.netports.core.plugins.plugin_utils._reach_files import Files
 from ansible_collections.netports.core.plugins.plugin_utils._spec_model import SpecError
 
-_STEPS = ("prepare", "read", "plan", "hold", "probe", "release", "judge", "ask")
-_ARGUMENTS = {
-    "step": {"type": "str", "choices": list(_STEPS), "required": True},
-    "run": {"type": "str", "default": "netports_reach_run"},
-    "before_install": {"type": "bool", "default": False},
-    "strict": {"type": "bool", "default": False},
-    "sample": {"type": "raw", "default": 0},
-    "timeout": {"type": "float", "default": 3.0},
-    "files": {"type": "list", "elements": "str", "default": []},
-    "host": {"type": "str"},
-    "held": {"type": "str", "default": "netports_reach_held"},
-    "probed": {"type": "str", "default": "netports_reach_probed"},
-}
 _NOTHING_TO_DO = {"skipped": True, "skip_reason": "nothing to do on this host", "passed": True}
 
 
@@ -49,7 +37,7 @@ class ActionModule(SpecAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         ActionBase.run(self, tmp, task_vars)
         try:
-            params = validated(dict(self._task.args), _ARGUMENTS)
+            params = validated(dict(self._task.args), reach_arguments())
             return {"changed": False, **self._step(params, task_vars or {})}
         except (Problem, SpecError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None

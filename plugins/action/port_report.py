@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
+from ansible_collections.netports.core.plugins.module_utils._playbook_options import report_arguments
 from ansible_collections.netports.core.plugins.plugin_utils import (
     _inventory,
     _inventory_roles,
@@ -35,15 +36,6 @@ from ansible_collections.netports.core.plugins.plugin_utils._spec_model import S
 # The roles of hosts by their names.
 Plan = Mapping[str, Sequence[HostRole]]
 
-_ARGUMENTS = {
-    "step": {"type": "str", "choices": ["prepare", "write", "conclude"], "required": True},
-    "playbook": {"type": "str", "choices": list(_report.PLAYBOOKS), "default": "site"},
-    "files": {"type": "list", "elements": "str", "default": []},
-    "plan": {"type": "str", "default": "netports_plan"},
-    "allowed": {"type": "str", "default": "netports_allowed"},
-    "verified": {"type": "str", "default": "netports_verified"},
-    "reached": {"type": "str", "default": "netports_reach_judged"},
-}
 # As the playbooks have it.
 _FILES = "files (netports_report)"
 # Callbacks whose output is read by programs; a table amid it would spoil that.
@@ -60,7 +52,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         try:
-            params = validated(dict(self._task.args), _ARGUMENTS)
+            params = validated(dict(self._task.args), report_arguments())
             steps = {"prepare": self._prepare, "write": self._write, "conclude": self._conclude}
             return {"changed": False, **steps[params["step"]](params, task_vars or {})}
         except (Problem, SpecError, ValueError) as error:

@@ -14,14 +14,10 @@ description:
   - Turns listeners into the text that M(netports.core.port_allow) would write to
     C(/etc/cumulus/acl/policy.d/02_netports.rules), for switches that are too old to run the module.
   - The host is not asked, so that everything is opened, whether the switch filters or not.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   label:
     description:
       - Marks the rules.
@@ -38,8 +34,6 @@ options:
     elements: str
     default: [swp+]
 seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
   - module: netports.core.port_allow
 """
 

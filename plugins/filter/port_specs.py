@@ -14,22 +14,15 @@ description:
   - Turns listeners into texts such as V(5678/tcp) or V(30001-65535/tcp), the form that security groups,
     firewall roles and container tools take.
   - A listener whose port has no number (V(dynamic), or an IP protocol) has no such text and is left out.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   admitted_only:
     description:
       - Leave out what a firewall need not admit, such as listeners on loopback.
     type: bool
     default: true
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

@@ -16,14 +16,10 @@ description:
   - They are for a module of the blackbox exporter whose prober is C(tcp).
   - Left out is what such a probe cannot ask from another host (UDP, IP protocols, listeners on loopback, ranges and dynamic
     ports), and optional listeners.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   hosts:
     description:
       - Names or addresses of the hosts that have the listeners.
@@ -35,9 +31,6 @@ options:
       - Further labels of all targets.
     type: dict
     default: {}
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

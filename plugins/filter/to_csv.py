@@ -14,23 +14,10 @@ description:
   - Turns listeners into CSV, a row for each of them. None is left out.
   - The first line has the keys. A cell that a spreadsheet would run as a formula begins with an apostrophe.
   - An IP protocol has its number in the column V(port).
+extends_documentation_fragment:
+  - netports.core.listeners
+  - netports.core.listeners.table
 positional: _input
-options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
-  columns:
-    description:
-      - Keys of listeners in the order of the columns.
-    type: list
-    elements: str
-    default: [name, protocol, port, family, bind, clients, process, purpose]
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

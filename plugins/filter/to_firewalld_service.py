@@ -16,14 +16,10 @@ description:
   - A listener that has to be admitted and whose port is V(dynamic) is refused.
   - What serves one family is admitted in both, since a service has no families.
   - Clients are for the zone that gets the service.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   short:
     description:
       - Short name of the service, for people.
@@ -34,9 +30,6 @@ options:
       - What it is for.
     type: str
     default: ""
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

@@ -16,17 +16,10 @@ description:
   - Left out are optional listeners, what has no socket of its own (NodePorts, redirected ports, IP protocols), and who owns
     a socket. M(netports.core.port_verify) knows them.
   - A listener that is not optional and whose port is V(dynamic) is refused.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
-options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
 seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
   - module: netports.core.port_verify
 """
 

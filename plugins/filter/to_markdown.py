@@ -14,23 +14,10 @@ description:
   - Turns listeners into a table in Markdown, a row for each of them. None is left out.
   - What would be markup in a cell is escaped. The table is of GitHub's flavour.
   - An IP protocol has its number in the column V(port).
+extends_documentation_fragment:
+  - netports.core.listeners
+  - netports.core.listeners.table
 positional: _input
-options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
-  columns:
-    description:
-      - Keys of listeners in the order of the columns.
-    type: list
-    elements: str
-    default: [name, protocol, port, family, bind, clients, process, purpose]
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

@@ -15,14 +15,10 @@ description:
   - What a firewall need not admit, such as listeners on loopback, is left out.
   - A listener that has to be admitted and whose port is V(dynamic) is refused.
   - Listeners of an IP protocol are refused, and so are NodePorts, which are no ports of pods.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   name:
     description:
       - Name of the resource.
@@ -42,9 +38,6 @@ options:
       - Addresses or networks by client, as for O(netports.core.port_allow#module:clients), but without names.
       - A listener one of whose clients is not named here is open to every address, with a warning.
     type: dict
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

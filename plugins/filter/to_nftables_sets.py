@@ -19,14 +19,10 @@ description:
   - Loaded again, the file replaces the elements in one transaction.
   - What a firewall need not admit, such as listeners on loopback, is left out.
   - A listener that has to be admitted and whose port is V(dynamic) is refused.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   prefix:
     description:
       - What the names of the sets begin with.
@@ -43,8 +39,6 @@ options:
       - A listener one of whose clients is not named here is open to every address, with a warning.
     type: dict
 seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
   - module: netports.core.port_allow
 """
 

@@ -17,14 +17,10 @@ description:
   - Listeners of an IP protocol are refused, since a profile has ports alone.
   - What serves one family is admitted in both, since a profile has no families.
   - Clients are for the rule that names the profile.
+extends_documentation_fragment:
+  - netports.core.listeners
 positional: _input
 options:
-  _input:
-    description:
-      - Listeners, as P(netports.core.ports#lookup) returns them or as written for O(netports.core.port_verify#module:listeners).
-    type: list
-    elements: dict
-    required: true
   name:
     description:
       - Name of the profile, as rules will say it.
@@ -38,9 +34,6 @@ options:
     description:
       - What it is for. By default the title.
     type: str
-seealso:
-  - plugin: netports.core.ports
-    plugin_type: lookup
 """
 
 EXAMPLES = r"""

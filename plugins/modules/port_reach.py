@@ -179,22 +179,11 @@ summary:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netports.core.plugins.module_utils._playbook_options import reach_arguments
+
 
 def main() -> None:
-    steps = ["prepare", "read", "plan", "hold", "probe", "release", "judge", "ask"]
-    arguments = {
-        "step": {"type": "str", "choices": steps, "required": True},
-        "run": {"type": "str", "default": "netports_reach_run"},
-        "before_install": {"type": "bool", "default": False},
-        "strict": {"type": "bool", "default": False},
-        "sample": {"type": "raw", "default": 0},
-        "timeout": {"type": "float", "default": 3.0},
-        "files": {"type": "list", "elements": "str", "default": []},
-        "host": {"type": "str"},
-        "held": {"type": "str", "default": "netports_reach_held"},
-        "probed": {"type": "str", "default": "netports_reach_probed"},
-    }
-    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=reach_arguments(), supports_check_mode=True)
     module.fail_json(msg="works on the controller; call the module by its name, so that its action plugin runs")
 
 

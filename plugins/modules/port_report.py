@@ -159,18 +159,11 @@ files:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netports.core.plugins.module_utils._playbook_options import report_arguments
+
 
 def main() -> None:
-    arguments = {
-        "step": {"type": "str", "choices": ["prepare", "write", "conclude"], "required": True},
-        "playbook": {"type": "str", "choices": ["site", "verify", "preflight", "reach"], "default": "site"},
-        "files": {"type": "list", "elements": "str", "default": []},
-        "plan": {"type": "str", "default": "netports_plan"},
-        "allowed": {"type": "str", "default": "netports_allowed"},
-        "verified": {"type": "str", "default": "netports_verified"},
-        "reached": {"type": "str", "default": "netports_reach_judged"},
-    }
-    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=report_arguments(), supports_check_mode=True)
     module.fail_json(msg="works on the controller; call the module by its name, so that its action plugin runs")
 
 

@@ -18,7 +18,6 @@ from ansible_collections.netports.core.plugins.module_utils import _verdict
 from ansible_collections.netports.core.plugins.plugin_utils._reach import EdgeResult, ReachResult
 
 VERSION = 1
-PLAYBOOKS = ("site", "verify", "preflight", "reach")
 
 # States of hosts and of roles.
 OK = "ok"

@@ -64,7 +64,7 @@ class Controller:
             "ANSIBLE_COLLECTIONS_PATH": "%s:%s" % (ROOT / ".venv/collections", PEERS),
             "ANSIBLE_ROLES_PATH": str(PEERS / "roles"),
             "ANSIBLE_LIBRARY": str(_HERE / "library"),
-            "ANSIBLE_CONNECTION_PLUGINS": str(_HERE / "connection"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "lab" / "connection"),
             "ANSIBLE_HOME": home,
             "ANSIBLE_CONFIG": self._written("ansible.cfg", None),  # instead of the machine's
             "ANSIBLE_NOCOLOR": "1",

@@ -107,7 +107,7 @@ class Desk:
             "HOME": "/run/home",
             "ANSIBLE_HOME": "/run/home/.ansible",
             "ANSIBLE_COLLECTIONS_PATH": "/run/home/.ansible/collections",
-            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "benchmark" / "connection"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "lab" / "connection"),
             "ANSIBLE_NOCOLOR": "1",
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "safe.directory",

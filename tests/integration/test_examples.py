@@ -26,7 +26,7 @@ def verified(inventory: Path, directory: Path, monkeypatch: pytest.MonkeyPatch) 
     """The report of `netports.core.verify`, all hosts of which say that nothing is wrong."""
     answer = {"changed": False, "listeners": [], "unexpected": [], "summary": {}, "msg": "", "notes": []}
     (directory / "answer").write_text(json.dumps(answer))
-    monkeypatch.setenv("ANSIBLE_CONNECTION_PLUGINS", str(ROOT / "tests" / "benchmark" / "connection"))
+    monkeypatch.setenv("ANSIBLE_CONNECTION_PLUGINS", str(ROOT / "tests" / "lab" / "connection"))
     variables = {
         "ansible_connection": "instant",
         "ansible_instant_answer": str(directory / "answer"),

@@ -87,7 +87,7 @@ class Fleet:
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
-            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "benchmark" / "connection"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "lab" / "connection"),
             "ANSIBLE_HOME": str(self.tmp_path / "home"),
         }
         done = subprocess.run(argv, env=environment, cwd=self.tmp_path, capture_output=True, text=True, check=False, timeout=300)

@@ -57,7 +57,7 @@ class Mesh:
     def host(self, name: str, *groups: str, families: Sequence[str] = FAMILIES, **variables: Any) -> Host:
         """A host that is up, with these groups."""
         made = self._lab.host(name, families)
-        self.declare(name, *groups, ansible_lab_pid=number(made), **{"netports_addresses": made.addresses, **variables})
+        self.declare(name, *groups, ansible_machine_pid=number(made), **{"netports_addresses": made.addresses, **variables})
         return made
 
     def declare(self, name: str, *groups: str, **variables: Any) -> None:
@@ -76,7 +76,13 @@ class Mesh:
     def run(self, *options: str, variables: Optional[Mapping[str, Any]] = None, playbook: str = "reach") -> ansible.Run:
         """The playbook with these options, and a report for `report`."""
         self._controller.path(REPORT).unlink(missing_ok=True)
-        common = {"ansible_connection": "lab_host", "netports_spec_dirs": SPECS, "netports_reach_timeout": 0.5}
+        common = {
+            "ansible_connection": "machine",
+            "ansible_machine_environment": self._controller.environment(),
+            "ansible_python_interpreter": self._controller.python,
+            "netports_spec_dirs": SPECS,
+            "netports_reach_timeout": 0.5,
+        }
         children = {name: {"hosts": dict.fromkeys(members)} for name, members in self._groups.items()}
         data = {"all": {"hosts": self._hosts, "children": children, "vars": {**common, **(variables or {})}}}
         return ansible.inventory_playbook(

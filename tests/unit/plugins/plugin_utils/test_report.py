@@ -13,7 +13,7 @@ import time
 import jsonschema
 import pytest
 
-from ansible_collections.netports.core.plugins.module_utils import _verdict
+from ansible_collections.netports.core.plugins.module_utils import _playbook_options, _verdict
 from ansible_collections.netports.core.plugins.plugin_utils import (
     _reach,
     _reach_cause,
@@ -182,7 +182,7 @@ def test_the_schema_knows_all_keys_and_states_of_the_model(checkout: pathlib.Pat
     assert known["cause"]["enum"] == ["", *_reach_cause.CAUSES]
     assert known["host"]["properties"]["state"]["enum"] == list(_report.HOST_STATES)
     assert known["role"]["properties"]["state"]["enum"] == list(_report.ROLE_STATES)
-    assert known["report"]["properties"]["playbook"]["enum"] == list(_report.PLAYBOOKS)
+    assert known["report"]["properties"]["playbook"]["enum"] == list(_playbook_options.PLAYBOOKS)
     assert known["verdict"]["enum"] == [verdict for verdict in _verdict.VERDICTS if verdict != _verdict.UNEXPECTED]
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: netports contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection `local`, but in the namespaces of a machine of tests/lab/machine.py: the cheapest way to another host."""
+"""The connection `local`, but in the namespaces of a process: the cheapest way to a machine, or to another host of a lab."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ options:
     required: true
     vars:
       - name: ansible_machine_pid
+  exported:
+    description: The environment of commands, with nothing of the controller's in it. By default that of the machine's own shell.
+    type: dict
+    default:
+      HOME: /root
+      USER: root
+      LANG: C.UTF-8
+      PATH: /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    vars:
+      - name: ansible_machine_environment
   become_success_timeout:
     description: As for ansible.builtin.local.
     type: int
@@ -39,9 +49,8 @@ class Connection(local.Connection):
     transport = "machine"
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        # What the machine's own shell would have in its environment, and nothing of the controller's.
-        clean = "env -i HOME=/root USER=root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        inside = "exec nsenter --target %d --all -- %s /bin/sh -c %s" % (self.get_option("pid"), clean, shlex.quote(cmd))
+        clean = " ".join("%s=%s" % (name, shlex.quote(value)) for name, value in self.get_option("exported").items())
+        inside = "exec nsenter --target %d --all -- env -i %s /bin/sh -c %s" % (self.get_option("pid"), clean, shlex.quote(cmd))
         return super().exec_command(inside, in_data, sudoable)
 
     # Those of `local` follow the link that the root of another process is.
