@@ -116,8 +116,8 @@ def to_ask(found: Iterable[EdgeResult], hosts: Mapping[str, HostData], listening
 def _add(plan: AskPlan, edge: EdgeResult, source: HostData, listening: Listening) -> None:
     name = "edge-%d" % len(plan["listeners"])
     (listener,) = (one for one in listening["listeners"] if one["name"] == edge["listener"])
-    family = edge["family"] if edge["family"] != "any" and listener["bind"] == "any" else listener["family"]
-    addresses = [one for one in source["addresses"] if family in ("any", "both", _address.family_of(one))]
+    family = edge["family"] if listener["bind"] == "any" else listener["family"]
+    addresses = [one for one in source["addresses"] if family in ("any", _address.family_of(one))]
     if addresses:
         plan["clients"][name] = addresses
     plan["listeners"].append({**listener, "name": name, "family": family, "clients": [name] if addresses else []})

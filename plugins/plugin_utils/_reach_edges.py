@@ -10,6 +10,7 @@ that were chosen.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ class Mesh:
         for source in self._sources:
             member = tuple(source in group for group in askers)
             if member not in shared:
-                mine = {group for group, is_in in zip(askers, member, strict=True) if is_in}
+                mine = set(itertools.compress(askers, member))
                 shared[member] = [
                     target for target, questions in self._of_target.items() if any(one.askers in mine for one in questions)
                 ]
@@ -208,7 +209,7 @@ class _Survey:
             return LOOPBACK
         if not listener.allow:
             return NOT_ADMITTED
-        if not _is_a_port(listener):
+        if not _coverage.is_fixed(listener):
             return NO_PORT if listener.protocol == "ip" else DYNAMIC if listener.dynamic else RANGE
         if listener.seen_as in _NO_SERVICE:
             return NOT_SEEN
@@ -217,7 +218,7 @@ class _Survey:
         return _hold_fit.unfit(listener) if self._before_install else ""
 
     def _is_closed_to_some(self, listener: Listener) -> bool:
-        if not _is_a_port(listener) or listener.seen_as in _NO_SERVICE:
+        if not _coverage.is_fixed(listener) or listener.seen_as in _NO_SERVICE:
             return False
         if _coverage.wants_loopback(listener):
             return not self._before_install  # nothing is there yet that could be bound wider
@@ -282,10 +283,6 @@ def _listeners(host: Host) -> Iterator[tuple[str, Listener]]:
     for role, listeners in host.roles.items():
         for listener in listeners:
             yield role, listener
-
-
-def _is_a_port(listener: Listener) -> bool:
-    return listener.protocol != "ip" and _coverage.is_fixed(listener)
 
 
 def _meets(one: Listener, other: Listener) -> bool:

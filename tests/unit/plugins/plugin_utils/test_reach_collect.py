@@ -50,6 +50,20 @@ OPEN, REFUSED, SILENT = answer("open", True), answer("refused", False), answer("
 UNTRUE = answer("open", False, tls={"error": "no"})
 
 
+def test_an_edge_is_what_was_planned_and_what_was_found() -> None:
+    says = {"tls": {"version": "TLSv1.3"}, "reason": "", "seconds": 0.2, "attempts": 2}
+    assert found(answer("open", True, **says)) == {
+        **KNOWN,
+        "state": "open",
+        "passed": True,
+        "failing": False,
+        "address": "192.0.2.1",
+        "cause": "",
+        "remedy": "",
+        **says,
+    }
+
+
 @pytest.mark.parametrize(
     ("answers", "state", "passed"),
     [
@@ -97,6 +111,7 @@ def test_what_has_to_be_closed_is_so_at_all_addresses(answers: Any, state: str, 
 def test_a_host_that_could_not_ask(visit: Visit, said: Any, state: str, passed: Any, reason: str) -> None:
     (edge,) = _reach_collect.edges([{**KNOWN, "asks": [0]}], said, visit)
     assert (edge["state"], edge["passed"], edge["reason"], edge["failing"]) == (state, passed, reason, passed is False)
+    assert (edge["address"], edge["seconds"], edge["attempts"], edge["tls"]) == (None, None, 0, None)
 
 
 # --- causes ------------------------------------------------------------------------------------------------------------------
@@ -112,6 +127,14 @@ def test_evidence_is_of_the_edge_or_of_the_listener() -> None:
     assert with_causes([found(REFUSED), found(REFUSED, family="ipv6")], shut) == ["host_firewall", "not_known"]
     taken = {("s", "peer", "api"): Evidence(_reach.NOT_HELD, "taken")}
     assert with_causes([found(REFUSED), found(REFUSED, family="ipv6")], taken) == ["not_held", "not_held"]
+
+
+def test_a_cause_has_its_remedy_and_what_the_target_says() -> None:
+    (well, broken) = edges = [found(OPEN, **{"from": "d"}), found(REFUSED)]
+    _reach_collect.with_causes(edges, {("s", "peer", "api", "ipv4", "c"): Evidence("shut", "no rule admits it")})
+    assert (well["cause"], well["remedy"], well["reason"]) == ("", "", "open")
+    assert broken["remedy"] == "run the role on the target, or `port_allow`"
+    assert broken["reason"] == "refused; the target says: no rule admits it"
 
 
 def test_what_others_reach_is_served() -> None:
@@ -147,13 +170,12 @@ def host(*addresses: str) -> Any:
     return {"groups": [], "roles": {}, "addresses": list(addresses), "problem": "", "site": ""}
 
 
-LISTENING: Any = {
-    "peer": {
-        "version": "1.0",
-        "listeners": [_resolve.plain({"name": "api", "protocol": "tcp", "port": 7000, "clients": ["peer"], "family": "both"})],
-        "problem": "",
-    }
-}
+def listening(**keys: Any) -> Any:
+    api = {"name": "api", "protocol": "tcp", "port": 7000, "clients": ["peer"], **keys}
+    return {"peer": {"version": "1.0", "listeners": [_resolve.plain(api)], "problem": ""}}
+
+
+LISTENING = listening(family="both")
 
 
 def test_targets_are_asked_for_each_host_that_does_not_reach_them() -> None:
@@ -171,11 +193,31 @@ def test_targets_are_asked_for_each_host_that_does_not_reach_them() -> None:
         ("edge-1", "ipv6", []),
     ]
     assert plan["clients"] == {"edge-0": ["192.0.2.9"]}
-    said = {"verdicts": {"edge-0": ["shut", "no rule"]}, "problem": ""}
-    assert _reach_collect.asked_evidence("s", plan, said) == {
-        ("s", "peer", "api", "ipv4", "c"): Evidence("shut", "no rule"),
-        ("s", "peer", "api", "ipv6", "d"): Evidence(_reach.NOT_KNOWN, ""),
+    of_c, of_d = ("s", "peer", "api", "ipv4", "c"), ("s", "peer", "api", "ipv6", "d")
+    assert _reach_collect.asked_evidence("s", plan, {"verdicts": {"edge-0": ["shut", "no rule"]}}) == {
+        of_c: Evidence("shut", "no rule"),
+        of_d: Evidence(_reach.NOT_KNOWN, ""),
     }
+    nothing = Evidence(_reach.NOT_KNOWN, "no Python")
+    assert _reach_collect.asked_evidence("s", plan, {"problem": "no Python"}) == {of_c: nothing, of_d: nothing}
+
+
+@pytest.mark.parametrize(
+    ("bind", "wanted", "over", "asked", "clients"),
+    [
+        ("any", "both", "ipv6", "ipv6", ["2001:db8::9"]),
+        ("any", "any", "any", "any", ["192.0.2.9", "2001:db8::9"]),
+        ("any", "any", "ipv4", "ipv4", ["192.0.2.9"]),
+        # A listener with an address is of the family that the spec says, whatever the address is.
+        ("::", "any", "ipv4", "any", ["192.0.2.9", "2001:db8::9"]),
+        ("198.51.100.9", "ipv4", "ipv4", "ipv4", ["192.0.2.9"]),
+    ],
+)
+def test_targets_are_asked_for_the_family_of_the_edge(bind: str, wanted: str, over: str, asked: str, clients: Any) -> None:
+    of_target = {"s": listening(bind=bind, family=wanted)}
+    plan = _reach_collect.to_ask([found(REFUSED, family=over)], {"c": host("192.0.2.9", "2001:db8::9")}, of_target)["s"]
+    assert [(one["bind"], one["family"]) for one in plan["listeners"]] == [(bind, asked)]
+    assert plan["clients"] == {"edge-0": clients}
 
 
 def test_nobody_is_asked_for_the_sake_of_an_optional_edge_alone() -> None:
@@ -210,3 +252,14 @@ WRONG: Any = {"peer": {"version": "", "listeners": [], "problem": "version: neve
 def test_how_a_host_ends(listening: Any, visit: Visit, edges: Any, state: str, msg: str) -> None:
     result = _reach_collect.host_result("c", host(), listening, visit, edges)
     assert (result["state"], result["msg"]) == (state, msg)
+
+
+@pytest.mark.parametrize(("listening", "version", "state"), [(LISTENING, "1.0", "ok"), (WRONG, "", "failed")])
+def test_the_report_of_a_host_has_its_groups_and_its_roles(listening: Any, version: str, state: str) -> None:
+    assert _reach_collect.host_result("c", {**host(), "groups": ["rack1"]}, listening, Visit(False), []) == {
+        "host": "c",
+        "state": "not_run",
+        "msg": "",
+        "groups": ["rack1"],
+        "roles": [{"role": "peer", "version": version, "state": state, "allow": None, "verify": None}],
+    }

@@ -106,6 +106,11 @@ def test_one_pair_has_an_edge_for_each_role_and_listener() -> None:
     ]
 
 
+def test_a_listener_that_nobody_can_ask_hides_no_other() -> None:
+    hosts = {"s": host(1, "server", listeners=[listener(allow=False), listener(name="ui")], families="4")}
+    assert edges(inventory({**hosts, "a": host(2, "asker")})) == [("a", "s", "ui", "ipv4", "open", V4 % 1)]
+
+
 # --- where -------------------------------------------------------------------------------------------------------------------
 
 
@@ -118,6 +123,8 @@ def test_one_pair_has_an_edge_for_each_role_and_listener() -> None:
         # No family in common, as far as is known: both are asked.
         ("both", "46", "", [("ipv4", V4 % 1), ("ipv6", V6 % 1)]),
         ("both", "6", "4", [("ipv6", V6 % 1)]),
+        # A network is no address to ask from.
+        ("both", "46", [V4 % 2, "2001:db8:9::/64"], [("ipv4", V4 % 1)]),
         ("any", "46", "46", [("any", V4 % 1, V6 % 1)]),
         ("any", "46", "6", [("ipv6", V6 % 1)]),
         ("any", "6", "6", [("ipv6", V6 % 1)]),
@@ -125,8 +132,9 @@ def test_one_pair_has_an_edge_for_each_role_and_listener() -> None:
         ("ipv6", "46", "4", [("ipv6", V6 % 1)]),
     ],
 )
-def test_families(family: str, target: str, source: str, expected: list[Any]) -> None:
-    hosts = {**server(target, family=family), "a": host(2, "asker", families=source)}
+def test_families(family: str, target: str, source: str | list[str], expected: list[Any]) -> None:
+    asker = host(2, "asker", families=source) if isinstance(source, str) else host(2, "asker", addresses=source)
+    hosts = {**server(target, family=family), "a": asker}
     assert [(one[3], *one[5:]) for one in edges(inventory(hosts))] == expected
 
 
@@ -214,6 +222,31 @@ def test_examples_of_one_reason_stay_few_over_all_targets() -> None:
     assert (count, examples) == (5, ["asker -> s%d api tcp/7000" % number for number in range(3)])
 
 
+def test_examples_of_several_targets_and_clients_stay_few() -> None:
+    hosts = {"s%d" % number: host(number, "server", listeners=[listener(family="ipv6")], families="4") for number in (1, 2)}
+    hosts.update({"a%d" % number: host(number, "asker") for number in (3, 4)})
+    said = ["a3 -> s1 api tcp/7000", "a4 -> s1 api tcp/7000", "a3 -> s2 api tcp/7000"]
+    assert left_out(inventory(hosts)) == {_reach_edges.NO_ADDRESS_OF_FAMILY: (4, said)}
+
+
+def test_a_host_is_not_counted_among_those_that_ask_it() -> None:
+    given = [listener(clients=["node"], bind="loopback")]
+    hosts = {name: host(number, "node", listeners=given) for number, name in enumerate("xyz", 1)}
+    said = ["y -> x api tcp/7000", "z -> x api tcp/7000", "x -> y api tcp/7000"]
+    assert left_out(inventory(hosts)) == {_reach_edges.LOOPBACK: (6, said)}
+    assert left_out(inventory({"x": host(1, "node", listeners=[listener(clients=["node"])], families="")})) == {}
+    assert left_out(inventory({"s": host(1, "server", listeners=[listener()], families="")}, asker=[])) == {}
+
+
+def test_what_is_left_out_most_is_said_first() -> None:
+    given = [listener(allow=False), listener(name="ui", clients=[]), listener(name="sync", clients=[])]
+    said = left_out(inventory({"s": host(1, "server", listeners=given), "a": host(2, "asker")}))
+    assert [(reason, count) for reason, (count, _examples) in said.items()] == [
+        (_reach_edges.NO_CLIENTS, 2),
+        (_reach_edges.NOT_ADMITTED, 1),
+    ]
+
+
 # --- before the installation -------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +293,7 @@ def test_what_is_for_some_is_closed_to_the_others(keys: dict[str, Any], expected
         ({"clients": ["any"]}, []),
         ({"clients": ["operator"], "port": "6000-8000"}, []),
         ({"clients": ["operator"], "port": 7001}, ["n-s"]),
+        ({"clients": ["operator"], "port": "dynamic"}, ["n-s"]),
         ({"clients": ["operator"], "protocol": "udp"}, ["n-s"]),
     ],
 )
@@ -268,6 +302,17 @@ def test_a_port_that_another_listener_opens_is_not_expected_to_be_closed(other: 
     hosts = {"s": two, "a": host(2, "asker"), "n": host(3, "node")}
     given = inventory(hosts)
     assert [one for one in closed(given) if one == "n-s"] == expected
+
+
+def test_strict_adds_to_what_has_to_be_open() -> None:
+    given = [listener(clients=["any"]), listener(name="ui", port=7001)]
+    hosts = {"s": host(1, "server", listeners=given, families="4"), "a": host(2, "asker"), "n": host(3, "node")}
+    assert [(one[0], one[2], one[4]) for one in edges(inventory(hosts), strict=True)] == [
+        ("a", "api", "open"),
+        ("a", "ui", "open"),
+        ("n", "api", "open"),
+        ("n", "ui", "closed"),
+    ]
 
 
 def test_closed_means_all_addresses() -> None:

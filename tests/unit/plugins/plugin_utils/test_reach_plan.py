@@ -50,6 +50,29 @@ def test_what_several_edges_ask_is_asked_once() -> None:
     ]
 
 
+def test_an_edge_has_what_its_report_has_before_it_is_asked() -> None:
+    (edge,) = pair(listener("api", 7000, optional=True)).sources["c"]["edges"]
+    assert edge == {
+        "from": "c",
+        "to": "s",
+        "role": "peer",
+        "listener": "api",
+        "protocol": "tcp",
+        "port": "7000",
+        "family": "ipv4",
+        "expect": "open",
+        "optional": True,
+        "asks": [0],
+    }
+
+
+def test_hosts_ask_in_the_order_of_the_inventory() -> None:
+    hosts = {"z": host(1), "y": host(2), "x": host(3)}
+    made = plan(hosts, dict.fromkeys(hosts, {"peer": listening(listener("api", 7000))}))
+    asked = [(name, [edge["to"] for edge in source["edges"]]) for name, source in made.sources.items()]
+    assert asked == [("z", ["y", "x"]), ("y", ["z", "x"]), ("x", ["z", "y"])]
+
+
 @pytest.mark.parametrize(
     ("keys", "options", "expected"),
     [
@@ -65,7 +88,7 @@ def test_what_several_edges_ask_is_asked_once() -> None:
 def test_what_is_asked_of_a_target(keys: Any, options: Any, expected: Any) -> None:
     made = pair(listener("api", 7000, **keys), options=DEFAULT._replace(**options))
     common = {"host": "192.0.2.1", "port": 7000, "protocol": "tcp", "expect": "open"}
-    assert made.sources["c"]["options"]["targets"] == [{**common, **expected}]
+    assert made.sources["c"]["options"] == {"targets": [{**common, **expected}], "timeout": 3.0}
     assert set(made.targets) == ({"s"} if "token" in expected else set())
 
 
@@ -74,7 +97,29 @@ def test_listeners_of_one_name_are_held_under_names_of_their_own() -> None:
     made = plan({"s": host(1), "c": host(2)}, {"s": both, "c": {}}, DEFAULT._replace(before_install=True))
     held = made.targets["s"]
     assert [(one["name"], one["port"]) for one in held["options"]["listeners"]] == [("held-0", 7000), ("held-1", 7001)]
+    assert held["options"]["token"] == DEFAULT.token
     assert held["held"] == {"held-0": ["peer", "api"], "held-1": ["twin", "api"]}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "timeout", "seconds"),
+    [(2, 3.0, 316), (2, 10.0, 330), (3, 0.5, 316), (400, 3.0, 3500), (413, 3.0, 3600)],
+)
+def test_ports_are_held_for_the_longer_the_more_is_waited_for_and_an_hour_at_most(
+    hosts: int, timeout: float, seconds: int
+) -> None:
+    all_hosts = {"h%d" % number: host(number) for number in range(hosts)}
+    of_hosts = {name: {"peer": listening()} for name in all_hosts}
+    of_hosts["h0"] = {"peer": listening(listener("api", 7000))}
+    made = plan(all_hosts, of_hosts, DEFAULT._replace(before_install=True, timeout=timeout))
+    assert made.targets["h0"]["options"]["seconds"] == seconds
+
+
+def test_roles_that_cannot_be_resolved_are_counted_and_three_of_them_shown() -> None:
+    wrong = {"version": "", "listeners": [], "problem": "what"}
+    (said,) = plan({"s": host(1)}, {"s": dict.fromkeys("abcd", wrong)}).not_probed
+    assert (said["count"], said["examples"]) == (4, ["s a: what", "s b: what", "s c: what"])
+    assert pair(listener("api", 7000)).not_probed == []
 
 
 def test_a_role_that_cannot_be_resolved_is_told() -> None:
@@ -101,6 +146,16 @@ def test_coverage_of_a_sample() -> None:
         "targets": 4,
     }
     assert sum(one["pairs"] for one in said["sites"]) == 12
+
+
+def test_coverage_of_sites() -> None:
+    hosts = {"s": host(1, "rack1"), "c": host(2, "rack2"), "bare": host(3)}
+    silent = {"peer": listening()}
+    made = plan(hosts, {"s": {"peer": listening(listener("api", 7000))}, "c": silent, "bare": silent})
+    assert made.coverage["sites"] == [
+        {"from": "", "to": "rack1", "pairs": 1, "probed": 1},
+        {"from": "rack2", "to": "rack1", "pairs": 1, "probed": 1},
+    ]
 
 
 @pytest.mark.measures_time
