@@ -23,7 +23,7 @@ _FIREWALL = (
     *("ufw_files", "ufw_rules", "ufw_chains", "fwd_model", "fwd_zones"),
 )
 _SOCKETS = ("text",)
-_FIREWALL_TO_FOLLOW = ("ipt_matches", "ipt_plan")
+_FIREWALL_TO_FOLLOW = ("ipt_matches",)
 
 PURE_MIDDLE = (
     *("plugins/plugin_utils/%s.py" % name for name in _PLUGIN_UTILS),
