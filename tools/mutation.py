@@ -28,7 +28,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.pure_middle import MUTATED  # noqa: E402 # the path above
+from tests.pure_middle import PURE_MIDDLE  # noqa: E402 # the path above
 
 TREE = ROOT / ".venv" / "mutation"
 RECORD = ROOT / "tests" / "mutants.yml"
@@ -216,7 +216,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
 
-    paths = arguments.file or in_turn(MUTATED, arguments.part)
+    paths = arguments.file or in_turn(PURE_MIDDLE, arguments.part)
     known = explained()
     make_tree(paths)
     mutate(arguments.processes)
@@ -233,7 +233,7 @@ def main() -> int:
     for what in gone:
         print("%s explains what is killed or is no mutant any more: %s: %s" % (RECORD.name, what.function, what.after))
     counts = (len(found), len(found) - len(alive), len(alive) - len(unexplained), RECORD.relative_to(ROOT), len(unexplained))
-    print("%d of %d files, %d mutants: %d killed, %d explained in %s, %d neither" % (len(paths), len(MUTATED), *counts))
+    print("%d of %d files, %d mutants: %d killed, %d explained in %s, %d neither" % (len(paths), len(PURE_MIDDLE), *counts))
     return 1 if unexplained or gone else 0
 
 

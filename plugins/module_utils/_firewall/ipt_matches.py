@@ -10,7 +10,8 @@ becomes `{"xt": ...}`, as nft prints the extensions of iptables: unclear, never 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.netports.core.plugins.module_utils._address import IPV4, IPV6
 from ansible_collections.netports.core.plugins.module_utils._firewall import intervals, nft_ruleset
@@ -59,17 +60,14 @@ def _protocol(option: Option, _context: Context) -> Optional[List[Expression]]:
     return None if number is None else [_match(meta("l4proto"), number, option.operator)]
 
 
-def _address(field: str) -> _Handler:
-    def handler(option: Option, context: Context) -> Optional[List[Expression]]:
-        address, _slash, mask = option.value.partition("/")
-        bits = intervals.BITS[context.family]
-        length = _prefix_length(mask, bits)
-        if length is None:
-            return None
-        right: Any = address if length == bits else {"prefix": {"addr": address, "len": length}}
-        return [_match(_payload(context.header, field), right, option.operator)]
-
-    return handler
+def _address(field: str, option: Option, context: Context) -> Optional[List[Expression]]:
+    address, _slash, mask = option.value.partition("/")
+    bits = intervals.BITS[context.family]
+    length = _prefix_length(mask, bits)
+    if length is None:
+        return None
+    right: Any = address if length == bits else {"prefix": {"addr": address, "len": length}}
+    return [_match(_payload(context.header, field), right, option.operator)]
 
 
 def _prefix_length(mask: str, bits: int) -> Optional[int]:
@@ -84,19 +82,16 @@ def _prefix_length(mask: str, bits: int) -> Optional[int]:
     return bits - inverted.bit_length() if inverted & (inverted + 1) == 0 else None
 
 
-def _interface(key: str) -> _Handler:
-    def handler(option: Option, _context: Context) -> Optional[List[Expression]]:
-        name = option.value
-        return [_match(meta(key), name[:-1] + "*" if name.endswith("+") else name, option.operator)]
-
-    return handler
+def _interface(key: str, option: Option, _context: Context) -> Optional[List[Expression]]:
+    name = option.value
+    return [_match(meta(key), name[:-1] + "*" if name.endswith("+") else name, option.operator)]
 
 
 def _port(text: str) -> Any:
     """`22`, or `80:90` with either end left out; None for anything else."""
     low, colon, high = text.partition(":")
     if not colon:
-        return int(low) if low.isdigit() else nft_ruleset.port_number(low)
+        return nft_ruleset.port_number(low)
     low, high = low or "0", high or "65535"
     return {"range": [int(low), int(high)]} if low.isdigit() and high.isdigit() else None
 
@@ -106,32 +101,23 @@ def _ports(text: str) -> Optional[Any]:
     return None if None in values else {"set": values}
 
 
-def _port_match(field: str) -> _Handler:
-    def handler(option: Option, context: Context) -> Optional[List[Expression]]:
-        port = _port(option.value)
-        return None if port is None else [_match(_payload(context.protocol, field), port, option.operator)]
-
-    return handler
+def _port_match(field: str, option: Option, context: Context) -> Optional[List[Expression]]:
+    port = _port(option.value)
+    return None if port is None else [_match(_payload(context.protocol, field), port, option.operator)]
 
 
-def _multiport(*fields: str) -> _Handler:
-    def handler(option: Option, context: Context) -> Optional[List[Expression]]:
-        ports = _ports(option.value)
-        if ports is None or not context.protocol:
-            return None
-        matches = [_match(_payload(context.protocol, field), ports, option.operator) for field in fields]
-        # One of the two ports is enough, and for the negation neither may be.
-        return matches if option.negated or len(matches) == 1 else [{"any": matches}]
-
-    return handler
+def _multiport(fields: Sequence[str], option: Option, context: Context) -> Optional[List[Expression]]:
+    ports = _ports(option.value)
+    if ports is None or not context.protocol:
+        return None
+    matches = [_match(_payload(context.protocol, field), ports, option.operator) for field in fields]
+    # One of the two ports is enough, and for the negation neither may be.
+    return matches if option.negated or len(matches) == 1 else [{"any": matches}]
 
 
-def _range(field: str) -> _Handler:
-    def handler(option: Option, context: Context) -> Optional[List[Expression]]:
-        low, _hyphen, high = option.value.partition("-")
-        return [_match(_payload(context.header, field), {"range": [low, high or low]}, option.operator)]
-
-    return handler
+def _range(field: str, option: Option, context: Context) -> Optional[List[Expression]]:
+    low, _hyphen, high = option.value.partition("-")
+    return [_match(_payload(context.header, field), {"range": [low, high or low]}, option.operator)]
 
 
 _TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg")
@@ -155,11 +141,8 @@ def _tcp_flags(option: Option, context: Context) -> Optional[List[Expression]]:
     return [_match({"&": [_payload("tcp", "flags"), mask]}, wanted, option.operator)]
 
 
-def _icmp(protocol: str) -> _Handler:
-    def handler(option: Option, _context: Context) -> Optional[List[Expression]]:
-        return [_match(_payload(protocol, "type"), option.value, option.operator)]
-
-    return handler
+def _icmp(protocol: str, option: Option, _context: Context) -> Optional[List[Expression]]:
+    return [_match(_payload(protocol, "type"), option.value, option.operator)]
 
 
 def _later_fragment(option: Option, context: Context) -> Optional[List[Expression]]:
@@ -215,21 +198,15 @@ def _packet_type(option: Option, _context: Context) -> Optional[List[Expression]
     return None if word is None else [_match(meta("pkttype"), word, option.operator)]
 
 
-def _limit(inverted: bool) -> _Handler:
-    def handler(option: Option, _context: Context) -> Optional[List[Expression]]:
-        return None if option.negated else [{"limit": {"rate": option.value, "inv": inverted}}]
-
-    return handler
+def _limit(inverted: bool, option: Option, _context: Context) -> Optional[List[Expression]]:
+    return None if option.negated else [{"limit": {"rate": option.value, "inv": inverted}}]
 
 
-def _connection_count(over: bool) -> _Handler:
-    def handler(option: Option, _context: Context) -> Optional[List[Expression]]:
-        # With none allowed, the first is too many.
-        if not option.value.isdigit() or int(option.value) == 0:
-            return None
-        return [{"ct count": {"val": int(option.value), "inv": over != option.negated}}]
-
-    return handler
+def _connection_count(over: bool, option: Option, _context: Context) -> Optional[List[Expression]]:
+    # With none allowed, the first is too many.
+    if not option.value.isdigit() or int(option.value) == 0:
+        return None
+    return [{"ct count": {"val": int(option.value), "inv": over != option.negated}}]
 
 
 def _ipset(option: Option, context: Context) -> Optional[List[Expression]]:
@@ -269,11 +246,8 @@ def _bookkeeping(_option: Option, _context: Context) -> Optional[List[Expression
     return []
 
 
-def _no_header(name: str) -> _Handler:
-    def handler(option: Option, _context: Context) -> Optional[List[Expression]]:
-        return [_match({"exthdr": {"name": name, "field": option.name.lstrip("-")}}, option.value, option.operator)]
-
-    return handler
+def _routing_header(field: str, option: Option, _context: Context) -> Optional[List[Expression]]:
+    return [_match({"exthdr": {"name": "rt", "field": field}}, option.value, option.operator)]
 
 
 def _route_back(part: Part) -> List[Expression]:
@@ -282,10 +256,10 @@ def _route_back(part: Part) -> List[Expression]:
 
 
 _PORT_OPTIONS: Dict[str, _Handler] = {
-    "--dport": _port_match("dport"),
-    "--destination-port": _port_match("dport"),
-    "--sport": _port_match("sport"),
-    "--source-port": _port_match("sport"),
+    "--dport": partial(_port_match, "dport"),
+    "--destination-port": partial(_port_match, "dport"),
+    "--sport": partial(_port_match, "sport"),
+    "--source-port": partial(_port_match, "sport"),
 }
 _STATE_OPTIONS: Dict[str, _Handler] = {"--state": _ct_state, "--ctstate": _ct_state, "--ctdir": _ct_direction}
 # By name of the match (empty: iptables itself) and option.
@@ -293,14 +267,14 @@ _HANDLERS: Dict[str, Dict[str, _Handler]] = {
     "": {
         "-p": _protocol,
         "--protocol": _protocol,
-        "-s": _address("saddr"),
-        "--source": _address("saddr"),
-        "-d": _address("daddr"),
-        "--destination": _address("daddr"),
-        "-i": _interface("iifname"),
-        "--in-interface": _interface("iifname"),
-        "-o": _interface("oifname"),
-        "--out-interface": _interface("oifname"),
+        "-s": partial(_address, "saddr"),
+        "--source": partial(_address, "saddr"),
+        "-d": partial(_address, "daddr"),
+        "--destination": partial(_address, "daddr"),
+        "-i": partial(_interface, "iifname"),
+        "--in-interface": partial(_interface, "iifname"),
+        "-o": partial(_interface, "oifname"),
+        "--out-interface": partial(_interface, "oifname"),
         "-f": _later_fragment,
         "--fragment": _later_fragment,
         "-c": _bookkeeping,
@@ -312,27 +286,35 @@ _HANDLERS: Dict[str, Dict[str, _Handler]] = {
     "dccp": _PORT_OPTIONS,
     "udplite": _PORT_OPTIONS,
     "multiport": {
-        "--dports": _multiport("dport"),
-        "--destination-ports": _multiport("dport"),
-        "--sports": _multiport("sport"),
-        "--source-ports": _multiport("sport"),
-        "--ports": _multiport("sport", "dport"),
+        "--dports": partial(_multiport, ("dport",)),
+        "--destination-ports": partial(_multiport, ("dport",)),
+        "--sports": partial(_multiport, ("sport",)),
+        "--source-ports": partial(_multiport, ("sport",)),
+        "--ports": partial(_multiport, ("sport", "dport")),
     },
-    "iprange": {"--src-range": _range("saddr"), "--dst-range": _range("daddr")},
-    "icmp": {"--icmp-type": _icmp("icmp")},
-    "icmp6": {"--icmpv6-type": _icmp("icmpv6")},
+    "iprange": {"--src-range": partial(_range, "saddr"), "--dst-range": partial(_range, "daddr")},
+    "icmp": {"--icmp-type": partial(_icmp, "icmp")},
+    "icmp6": {"--icmpv6-type": partial(_icmp, "icmpv6")},
     "conntrack": _STATE_OPTIONS,
     "state": _STATE_OPTIONS,
     "addrtype": {"--dst-type": _destination_type},
     "mark": {"--mark": _mark},
     "pkttype": {"--pkt-type": _packet_type},
     "tcpmss": {"--mss": _segment_size},
-    "limit": {"--limit": _limit(False), "--limit-burst": _nothing},
-    "hashlimit": {"--hashlimit-upto": _limit(False), "--hashlimit": _limit(False), "--hashlimit-above": _limit(True)},
-    "connlimit": {"--connlimit-upto": _connection_count(False), "--connlimit-above": _connection_count(True)},
+    "limit": {"--limit": partial(_limit, False), "--limit-burst": _nothing},
+    "hashlimit": {
+        "--hashlimit-upto": partial(_limit, False),
+        "--hashlimit": partial(_limit, False),
+        "--hashlimit-above": partial(_limit, True),
+    },
+    "connlimit": {"--connlimit-upto": partial(_connection_count, False), "--connlimit-above": partial(_connection_count, True)},
     "set": {"--match-set": _ipset, "--update-counters": _bookkeeping, "--update-subcounters": _bookkeeping},
     "recent": {"--set": _nothing, "--rcheck": _seen_lately, "--update": _seen_lately, "--remove": _seen_lately},
-    "rt": {"--rt-type": _no_header("rt"), "--rt-segsleft": _no_header("rt"), "--rt-len": _no_header("rt")},
+    "rt": {
+        "--rt-type": partial(_routing_header, "type"),
+        "--rt-segsleft": partial(_routing_header, "seg-left"),
+        "--rt-len": partial(_routing_header, "hdrlength"),
+    },
     "comment": {"--comment": _nothing},
 }
 # What iptables takes without a match.

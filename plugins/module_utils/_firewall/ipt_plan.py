@@ -199,15 +199,10 @@ def read_own(rule: NftRule, ruleset: Ruleset) -> Optional[Rule]:
 # What there is, and what is to change.
 
 
-def is_ours(key: ChainKey) -> bool:
-    """A chain of a table of iptables, in either flavour."""
-    return key[0] in FAMILY_OF and key[1].replace(LEGACY, "") in nft_ruleset.XTABLES
-
-
 def marked(ruleset: Ruleset) -> Iterator[Tuple[ChainKey, int, NftRule]]:
     """The marked rules in tables of iptables, with their positions from 1."""
     for key, rules in ruleset.rules.items():
-        if is_ours(key):
+        if nft_ruleset.in_xtables(key):
             yield from ((key, index + 1, rule) for index, rule in enumerate(rules) if rule.label is not None)
 
 
@@ -266,7 +261,7 @@ def edit(
 class _TablePlanner:
     """The state of one table on its way from what is to what should be."""
 
-    def __init__(self, ruleset: Ruleset, base: Chain, label: str, exclusive: bool) -> None:
+    def __init__(self, ruleset: Ruleset, base: Chain, label: Optional[str], exclusive: bool) -> None:
         self._ruleset = ruleset
         self._unmarked = ruleset.unmarked()
         self._base = base
@@ -428,7 +423,7 @@ def mending(ruleset: Ruleset, table: TableEdits) -> Optional[TableEdits]:
     base = ruleset.chains.get((*table.key, table.base))
     if base is None:
         return None
-    planner = _TablePlanner(ruleset, base, "", False)
+    planner = _TablePlanner(ruleset, base, None, False)
     planner.settle((), (), False)
     edits_ = planner.edits()
     return None if edits_.idle else edits_
@@ -476,7 +471,7 @@ def lines(ruleset: Ruleset) -> List[str]:
     """Our rules and jumps, one line each as a command, for people and for the diff."""
     result: List[str] = []
     for key, rules in ruleset.rules.items():
-        if not is_ours(key):
+        if not nft_ruleset.in_xtables(key):
             continue
         command = "%s -t %s" % (PROGRAMS[key[0]], key[1].replace(LEGACY, ""))
         for position, rule in enumerate(rules):

@@ -34,17 +34,13 @@ def _set_target(options: Sequence[Option]) -> List[Expression]:
     changed = [option for option in options if option.name in ("--add-set", "--del-set")]
     if not changed:
         return [{"xt": {"type": "target", "name": "SET"}}]
-    return [{"set": {"op": o.name.lstrip("-"), "elem": {}, "set": nft_ruleset.IPSET + o.value}} for o in changed]
+    return [{"set": {"set": nft_ruleset.IPSET + option.value}} for option in changed]
 
 
-def _translation(name: str, options: Sequence[Option]) -> List[Expression]:
-    """The new port as nft prints it, where it is one; evaluators of what is admitted do not follow it."""
-    given = [option.value for option in options if option.name in ("--to-destination", "--to-ports", "--to-port")]
-    address, colon, port = given[0].rpartition(":") if given else ("", "", "")
-    where: Dict[str, Any] = {"port": int(port)} if port.isdigit() and (colon or name == "REDIRECT") else {}
-    if name == "DNAT" and address:
-        where["addr"] = address.strip("[]")
-    return [{name.lower(): where or None}]
+def _redirection(options: Sequence[Option]) -> Expression:
+    """The new port, where it is one."""
+    ports = [option.value for option in options if option.name in ("--to-ports", "--to-port")]
+    return {"redirect": {"port": int(ports[0])} if ports and ports[0].isdigit() else None}
 
 
 def _new_mark(options: Sequence[Option]) -> Expression:
@@ -72,13 +68,15 @@ def _target(rule: RuleText, chains: Mapping[str, Any]) -> List[Expression]:
         reset = any(option.value in ("tcp-reset", "tcp-rst") for option in rule.options)
         return [{"reject": {"type": "tcp reset"} if reset else None}]
     if name in ("QUEUE", "NFQUEUE"):
-        return [{"queue": {"flags": [o.name for o in rule.options]}}]
+        return [{"queue": None}]
     if name == "NOTRACK" or (name == "CT" and any(option.name == "--notrack" for option in rule.options)):
         return [{"notrack": None}]
     if name == "MARK":
         return [_new_mark(rule.options)]
-    if name in ("DNAT", "REDIRECT"):
-        return _translation(name, rule.options)
+    if name == "DNAT":
+        return [{"dnat": None}]
+    if name == "REDIRECT":
+        return [_redirection(rule.options)]
     if name == "SET":
         return _set_target(rule.options)
     return [{"xt": {"type": "target", "name": name}}]
@@ -119,7 +117,7 @@ def _chain(line: str, family: str, table: str, legacy: bool) -> Chain:
     key_table = (nft_ruleset.LEGACY if legacy else "") + table
     if policy == "-":
         return Chain(family, key_table, name)
-    kind = "nat" if table == "nat" else "route" if (table, name) == ("mangle", "OUTPUT") else "filter"
+    kind = "nat" if table == "nat" else "filter"
     return Chain(family, key_table, name, kind, _HOOKS.get(name), _PRIORITIES.get(table, 0), policy.lower())
 
 
@@ -139,7 +137,6 @@ def parse(text: str, family: str, sets: Optional[Mapping[str, IpSet]] = None, le
             continue
         if line.startswith("*"):
             table, chains = line[1:].strip(), {}
-            ruleset.flags[(family, (nft_ruleset.LEGACY if legacy else "") + table)] = frozenset()
         elif line == "COMMIT":
             table = None
         elif table is not None and line.startswith(":"):
@@ -166,7 +163,7 @@ def nft_sets(sets: Mapping[str, IpSet]) -> Iterator[Tuple[nft_ruleset.ChainKey, 
     """The sets as a Ruleset has them: of no table."""
     for name, known in sets.items():
         if known.elements is not None:
-            found = {"name": name, "type": known.type, "elem": list(known.elements)}
+            found = {"elem": list(known.elements)}
             yield ("ipset", "", name), dict(found, addresses=known.addresses) if known.fields == ("address",) else found
 
 

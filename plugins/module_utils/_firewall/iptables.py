@@ -26,7 +26,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
 from ansible_collections.netports.core.plugins.module_utils._firewall.base import Backend, FilesPlan, Plan, Request, StaleError
 from ansible_collections.netports.core.plugins.module_utils._firewall.ipt_plan import FAMILY_OF, PROGRAMS, Edits, TableEdits
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import Connection, FirewallError, Rule
-from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Ruleset
+from ansible_collections.netports.core.plugins.module_utils._firewall.nft_ruleset import LEGACY, Ruleset, in_xtables
 from ansible_collections.netports.core.plugins.module_utils._run import Answer, Effects
 
 # For how long to wait for another program that holds the lock of iptables, in seconds.
@@ -229,7 +229,7 @@ def _text(running: Sequence[str], saved: Sequence[str]) -> str:
 
 def _shape(ruleset: Ruleset) -> Dict[Any, Any]:
     """Which rules of iptables there are, without what packets change in them."""
-    return {key: [(r.handle, r.line) for r in rules] for key, rules in ruleset.rules.items() if ipt_plan.is_ours(key)}
+    return {key: [(r.handle, r.line) for r in rules] for key, rules in ruleset.rules.items() if in_xtables(key)}
 
 
 def _undo(ruleset: Ruleset, tables: Sequence[TableEdits]) -> str:

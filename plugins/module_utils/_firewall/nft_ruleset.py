@@ -329,6 +329,8 @@ def parse_own(rule: NftRule) -> Optional[Rule]:
     ports: Optional[Intervals] = None
     sources: Optional[Intervals] = ()
     for expression_ in rule.expr:
+        if not isinstance(expression_, dict):
+            return None  # a statement that nft has no JSON for
         (kind, value), *_others = expression_.items()
         if kind in ("counter", "accept"):
             continue

@@ -142,7 +142,6 @@ def _with(ruleset: Ruleset, dump: _Dump, sets: _Sets, native: bool) -> Ruleset:
             chains={**ruleset.chains, **read_.chains},
             rules={**ruleset.rules, **read_.rules},
             sets=sets_,
-            flags={**ruleset.flags, **read_.flags},
         )
     rules = dict(ruleset.rules)
     for key, translated in read_.rules.items():

@@ -128,13 +128,9 @@ def with_protocols(text: str, family: str, label: str, entries: Sequence[Entry],
         new = [ufw_rules.line(entry, family, label) + "\n" for entry in entries]
         new = ["%s%s\n" % (_BEGIN, label), *new, "%s%s\n" % (_END, label)]
     removed = [place for name, place in known.items() if name == label or exclusive]
-    if new and label in known:
-        start, end = known[label]
-        if lines[start:end] == new and len(removed) == 1:
-            return text
-        place = start
-    else:
-        place = _end_of_filter(lines, family, path) if new else len(lines)
+    place = len(lines)
+    if new:
+        place = known[label][0] if label in known else _end_of_filter(lines, family, path)
     gone = {index for start, end in removed for index in range(start, end)}
     kept = [(index, line) for index, line in enumerate(lines) if index not in gone]
     return "".join([line for index, line in kept if index < place] + new + [line for index, line in kept if index >= place])

@@ -254,7 +254,7 @@ def entry_of_line(text: str, family: str) -> Optional[Entry]:
     """The entry that a rule printed by iptables-save is; None for what we would not write."""
     rule = ipt_ruleset.take_apart(text)
     protocol = nft_ruleset.protocol_number(rule.protocol) if rule.protocol else None
-    if rule.target != "ACCEPT" or rule.goto or rule.odd or rule.options or protocol is None:
+    if rule.target != "ACCEPT" or rule.goto or rule.options or protocol is None:
         return None
     ports: Optional[Intervals] = None
     source: Optional[Intervals] = ()

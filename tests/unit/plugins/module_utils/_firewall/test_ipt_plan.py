@@ -6,6 +6,8 @@ tests/integration/test_port_allow_iptables.py."""
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from ansible_collections.netports.core.plugins.module_utils._firewall import ipt_persist, ipt_plan, ipt_ruleset
@@ -17,6 +19,8 @@ SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
 BAN = "-A INPUT -s 192.0.2.1/32 -j DROP"
 DROP = "-A INPUT -j DROP"
 JUMP = "-A INPUT -j netports"
+INPUT = ("ip", "filter", "INPUT")
+NETPORTS = ("ip", "filter", "netports")
 
 
 def table(*rules, policy="DROP", chains=("netports",), name="filter"):
@@ -24,8 +28,8 @@ def table(*rules, policy="DROP", chains=("netports",), name="filter"):
     return "\n".join([*lines, *(":%s - [0:0]" % chain for chain in chains), *rules, "COMMIT", ""])
 
 
-def parsed(text, sets="", family="ip"):
-    return ipt_ruleset.parse(text, family, ipt_ruleset.parse_sets(sets))
+def parsed(text, sets="", family="ip", legacy=False):
+    return ipt_ruleset.parse(text, family, ipt_ruleset.parse_sets(sets), legacy)
 
 
 def plan(text, rules=(API,), label="a", exclusive=False, **keys):
@@ -70,6 +74,32 @@ def test_the_jump_comes_right_before_what_would_drop(rules, place):
     assert script(plan(table(*rules, chains=())))[-1] == "-I INPUT %d -j netports" % place
 
 
+@pytest.mark.parametrize("number", range(1, 9))
+def test_the_jump_comes_as_far_behind_as_it_can_be(number):
+    for place in range(1, number + 1):
+        rules = [SSH] * number
+        rules[place - 1] = DROP
+        assert script(plan(table(*rules, chains=())))[-1] == "-I INPUT %d -j netports" % place
+
+
+def test_what_other_labels_have_before_a_drop_may_go_and_is_not_counted_on():
+    elsewhere = (OWN % "b").replace("-A netports", "-A INPUT")
+    assert script(plan(table(elsewhere, DROP, JUMP, OWN % "a"))) == ["-D INPUT 3", "-I INPUT 2 -j netports"]
+
+
+def test_places_are_counted_when_what_goes_is_gone():
+    elsewhere = (OWN % "a").replace("-A netports", "-A INPUT")
+    assert script(plan(table(elsewhere, SSH, DROP))) == ["-D INPUT 1", OWN % "a", "-I INPUT 2 -j netports"]
+
+
+def test_a_jump_is_known_by_where_it_leads_and_not_by_what_it_counted():
+    """As nft shows it."""
+    ruleset = parsed(table(JUMP, OWN % "a"))
+    (jump,) = ruleset.rules[INPUT]
+    ruleset.rules[INPUT] = [jump._replace(expr=({"counter": {"packets": 5, "bytes": 300}}, *jump.expr))]
+    assert ipt_plan.plan(ruleset, "a", [API]).tables == ()
+
+
 def test_a_chain_that_drops_is_come_before():
     text = table(SSH, "-A INPUT -j refuse", "-A refuse -j DROP", policy="ACCEPT", chains=("refuse",))
     assert script(plan(text))[-1] == "-I INPUT 2 -j netports"
@@ -101,6 +131,34 @@ def test_rules_are_taken_away_from_the_last_on():
     assert script(plan(text, ())) == ["-D netports 3", "-D netports 1"]
 
 
+@pytest.mark.parametrize("ask", [ipt_plan.plan, ipt_plan.edit])
+def test_other_labels_and_lists_of_sources_stay_as_they_are_unless_one_asks(ask):
+    edits = ask(parsed(table(JUMP, OWN % "b")), "a", [RULES[-1]])
+    done = script(edits)
+    assert len(done) == len(RULES[-1].sources) and all(line.startswith("-A netports -s ") for line in done)
+
+
+def test_what_a_label_is_to_have_is_told_by_table_and_nothing_of_others():
+    changed = (OWN % "b").replace("ACCEPT", "DROP")
+    text = table(JUMP, OWN % "a", OWN % "b", changed) + table(SSH, name="mangle", chains=())
+    own = API._replace(family="ipv4")
+    assert plan(text).placed == ((("ip", "mangle"), own), (("ip", "filter"), own))
+
+
+@pytest.mark.parametrize(
+    ("rules", "noted"),
+    [
+        ((JUMP, BAN, DROP), True),
+        ((BAN, JUMP, DROP), False),
+        ((BAN, DROP), False),
+    ],
+)
+def test_bans_that_what_is_opened_passes_are_told(rules, noted):
+    edits = plan(table(*rules))
+    told = ("rule `%s` of chain ip filter INPUT bans some sources, which can reach the opened ports" % BAN,)
+    assert edits.notes == (told if noted else ())
+
+
 def test_other_labels_stay_unless_exclusive():
     text = table(JUMP, OWN % "b", OWN % "a")
     assert plan(text).tables == ()
@@ -112,7 +170,10 @@ def test_the_last_label_takes_chain_and_jump_along():
     assert script(plan(table(SSH, JUMP, OWN % "a"), ())) == ["-D INPUT 2", "-D netports 1", "-X netports"]
 
 
-@pytest.mark.parametrize("stranger", ["-A netports -p udp -j ACCEPT", "-A FORWARD -j netports", "-A INPUT -i eth1 -j netports"])
+@pytest.mark.parametrize(
+    "stranger",
+    ["-A netports -p udp -j ACCEPT", "-A FORWARD -j netports", "-A FORWARD -g netports", "-A INPUT -i eth1 -j netports"],
+)
 def test_a_chain_that_somebody_else_uses_stays(stranger):
     rules = [JUMP, OWN % "a", stranger] if stranger.startswith("-A n") else [stranger, JUMP, OWN % "a"]
     assert script(plan(table(*rules), ())) == ["-D netports 1"]
@@ -176,6 +237,32 @@ def test_a_rule_is_known_again(rule, sets):
     # One source or port less is a difference.
     fewer = rule._replace(sources=rule.sources[1:]) if rule.sources else rule._replace(ports=((65000, 65000),))
     assert ipt_plan.plan(ruleset, "a", [fewer], sets=sets).tables
+
+
+@pytest.mark.parametrize(
+    ("sources", "asks"),
+    [
+        ((), "-p tcp -m tcp --dport 5678"),
+        (((1, 1),), "-s 0.0.0.1/32 -p tcp -m tcp --dport 5678"),
+        (((0x0A000000, 0x0AFFFFFF),), "-s 10.0.0.0/8 -p tcp -m tcp --dport 5678"),
+        (((1, 2),), "-p tcp -m iprange --src-range 0.0.0.1-0.0.0.2 -m tcp --dport 5678"),
+        # The name says which list it is, and is the same in every version: or a host would have two sets.
+        (((1, 1), (3, 3)), "-p tcp -m set --match-set netports-%s src -m tcp --dport 5678"),
+    ],
+)
+def test_sources_in_one_line(sources, asks):
+    text = ipt_plan.line_text(Rule("a", "tcp", API.ports, "ipv4", sources))
+    name = hashlib.sha256(b"ipv4 ((1, 1), (3, 3))").hexdigest()[:16]
+    assert text == (asks % name if "%s" in asks else asks) + ' -m comment --comment "netports:a" -j ACCEPT'
+
+
+@pytest.mark.parametrize(("number", "wanted"), [(0, False), (4, False), (5, True), (6, True)])
+def test_some_sources_are_worth_a_set(number, wanted):
+    rule = API._replace(family="ipv4", sources=tuple((n, n) for n in range(0, 2 * number, 2)))
+    assert ipt_plan.wants_set(rule) == wanted
+    assert [line.set_name is not None for line in ipt_plan.lines_of(rule, True)] == (
+        [True] if wanted else [False] * (number or 1)
+    )
 
 
 def test_no_line_has_more_than_iptables_takes():
@@ -252,11 +339,14 @@ def test_the_file_of_rhel_is_opened_before_its_last_rule():
 
 def test_after_is_what_the_file_becomes():
     """The picture of a plan, for the guard against locking out, is the ruleset that the edits make."""
-    for text in (table(BAN, SSH, DROP, chains=()), table(DROP, JUMP, OWN % "b", OWN % "a")):
+    several = table(JUMP, OWN % "a") + table(JUMP, OWN % "a", name="mangle")
+    for text in (table(BAN, SSH, DROP, chains=()), table(DROP, JUMP, OWN % "b", OWN % "a"), several):
         for rules, exclusive in ((RULES[:4], False), ((), False), ([API], True)):
             edits = plan(text, rules, exclusive=exclusive)
-            foreseen = ipt_plan.lines(ipt_plan.after(parsed(text), edits))
-            assert sorted(foreseen) == sorted(ipt_plan.lines(parsed(rewritten(text, edits))))
+            foreseen, made = ipt_plan.after(parsed(text), edits), parsed(rewritten(text, edits))
+            assert sorted(ipt_plan.lines(foreseen)) == sorted(ipt_plan.lines(made))
+            comments = [{key: [rule.comment for rule in rules] for key, rules in one.rules.items()} for one in (foreseen, made)]
+            assert comments[0] == comments[1]
 
 
 def test_taking_back_names_every_line_that_was():
@@ -269,6 +359,35 @@ def test_taking_back_names_every_line_that_was():
     assert ipt_plan.undo_script(parsed(table(SSH, chains=())), first.tables[0]) == [
         "*filter", "-D INPUT -j netports", ":netports - [0:0]", "-X netports", "COMMIT"
     ]  # fmt: skip
+
+
+def test_taking_back_makes_up_no_line_that_nobody_printed():
+    """Somebody's rule that nft made, and iptables-save does not print."""
+    ruleset = parsed(table(SSH, JUMP, "-A netports -p tcp -m tcp --dport 22 -j ACCEPT", OWN % "a"))
+    ruleset.rules[NETPORTS][0] = ruleset.rules[NETPORTS][0]._replace(line="")
+    done = ipt_plan.undo_script(ruleset, ipt_plan.plan(ruleset, "a", ()).tables[0])
+    assert [line for line in done if line.startswith("-A")] == [OWN % "a"]
+    ruleset.rules[NETPORTS][0] = ruleset.rules[NETPORTS][0]._replace(comment="netports:b", expr=({"drop": None},))
+    assert ipt_plan.undo_script(ruleset, ipt_plan.plan(ruleset, "a", ()).tables[0]) == done
+
+
+def test_tables_of_the_old_iptables_have_their_own_names_in_its_commands():
+    ruleset = parsed(table(SSH, chains=()), legacy=True)
+    (edits,) = ipt_plan.plan(ruleset, "a", [API]).tables
+    assert edits.key == ("ip", "legacy:filter") and edits.script()[0] == "*filter"
+    assert ipt_plan.undo_script(ruleset, edits)[0] == "*filter"
+    own = parsed(table(JUMP, OWN % "a"), legacy=True)
+    assert ipt_plan.plan(own, "a", [API]).tables == ()
+    assert ipt_plan.lines(own) == ["iptables -t filter -I INPUT 1 -j netports", "iptables -t filter " + OWN % "a"]
+
+
+def test_what_nft_has_no_words_for_is_changed_by_hand():
+    """It prints such a statement as one text."""
+    ruleset = parsed(table(JUMP, OWN % "a"))
+    (own,) = ruleset.rules[NETPORTS]
+    ruleset.rules[NETPORTS] = [own._replace(expr=("tproxy to :8080", *own.expr))]
+    assert script(ipt_plan.plan(ruleset, "a", [API])) == ["-D netports 1", OWN % "a"]
+    assert ipt_plan.set_names(ruleset) == frozenset()
 
 
 @pytest.mark.parametrize("mechanism", ipt_persist.MECHANISMS)
@@ -304,7 +423,7 @@ def test_sets_of_ours_that_rules_ask():
 
 def test_what_was_changed_by_hand_is_shown_as_it_is_and_other_tables_are_not():
     changed = (OWN % "a").replace("ACCEPT", "DROP")
-    text = table(JUMP, OWN % "b", changed) + table("-A INPUT -j netports", name="other")
+    text = table("-A INPUT -j netports", name="other") + table(JUMP, OWN % "b", changed)
     own = '-p tcp -m tcp --dport 5678 -m comment --comment "netports:b" -j ACCEPT'
     assert ipt_plan.lines(parsed(text)) == [
         "iptables -t filter -I INPUT 1 -j netports",

@@ -23,7 +23,9 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.model impo
 from ansible_collections.netports.core.plugins.module_utils._firewall.nft_match import Packet
 
 DATA = pathlib.Path(__file__).parent / "data"
-SETS = ipt_ruleset.parse_sets((DATA / "ipset-save.txt").read_text())
+# One of newer versions: the mask is no prefix.
+ODD = "create odd hash:ip family inet bitmask 255.255.0.255\nadd odd 10.0.0.1\n"
+SETS = ipt_ruleset.parse_sets((DATA / "ipset-save.txt").read_text() + ODD)
 INPUT = ("ip", "filter", "INPUT")
 
 
@@ -59,6 +61,26 @@ def match(left, right, op="=="):
     return {"match": {"op": op, "left": left, "right": right}}
 
 
+def target(name):
+    return {"xt": {"type": "target", "name": name}}
+
+
+def new_mark(kept, flipped):
+    return {"mangle": {"key": MARK, "value": {"^": [{"&": [MARK, kept]}, flipped]}}}
+
+
+def matched(line, field, right, op="=="):
+    """A row of the table below: a rule that drops what has this in the field."""
+    return line + " -j DROP", (match(field, right, op), {"drop": None})
+
+
+def not_understood(line, name):
+    return line + " -j DROP", ({"xt": {"type": "match", "name": name}}, {"drop": None})
+
+
+MARK = {"meta": {"key": "mark"}}
+SOURCE = {"payload": {"protocol": "ip", "field": "saddr"}}
+TCP_FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
 TCP = match({"meta": {"key": "l4proto"}}, 6)
 DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
 
@@ -91,8 +113,13 @@ def test_base_chains_are_where_the_kernel_has_them():
     assert ruleset.chains[("ip", "filter", "sub")] == nft_ruleset.Chain("ip", "filter", "sub")
     assert [one.expr[-1] for one in ruleset.rules[("ip", "nat", "PREROUTING")]] == [
         {"redirect": {"port": 8080}},
-        {"dnat": {"port": 8081, "addr": "10.0.0.1"}},
+        {"dnat": None},
     ]
+
+
+def test_a_table_that_no_kernel_of_today_has_is_asked_with_the_filters():
+    (chain,) = ipt_ruleset.parse("*other\n:INPUT DROP [0:0]\nCOMMIT\n", "ip").base_chains()
+    assert (str(chain), chain.prio, chain.policy) == ("ip other INPUT", 0, "drop")
 
 
 def test_tables_of_the_old_iptables_are_told_apart_by_name():
@@ -126,6 +153,54 @@ def test_tables_of_the_old_iptables_are_told_apart_by_name():
         ("-m nonsense --with 1 -j DROP", ({"xt": {"type": "match", "name": "nonsense"}}, {"drop": None})),
         ("-j NONSENSE", ({"xt": {"type": "target", "name": "NONSENSE"}},)),
         ("-p tcp -m tcp --dport 22 --tcp-option 3 -j DROP", (TCP, {"xt": {"type": "match", "name": "tcp"}}, {"drop": None})),
+        not_understood("-m multiport --dports 22", "multiport"),
+        not_understood("-s 10.0.0.0/33", "iptables"),
+        not_understood("-m pkttype --pkt-type something", "pkttype"),
+        not_understood("-m tcp --tcp-flags SYN SYN", "tcp"),
+        not_understood("-m limit ! --limit 3/min", "limit"),
+        matched("-s 10.0.0.1/32", SOURCE, "10.0.0.1"),
+        matched("-s 10.0.0.1", SOURCE, "10.0.0.1"),
+        matched("-m mark --mark 0x8000", MARK, 0x8000),
+        matched("-m mark ! --mark 0x8000/0xc000", {"&": [MARK, 0xC000]}, 0x8000, "!="),
+        matched("-m rpfilter", {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, True),
+        matched("-m icmp --icmp-type 8", {"payload": {"protocol": "icmp", "field": "type"}}, "8"),
+        matched("-m icmp6 --icmpv6-type 8", {"payload": {"protocol": "icmpv6", "field": "type"}}, "8"),
+        matched("-m rt --rt-type 0", {"exthdr": {"name": "rt", "field": "type"}}, "0"),
+        matched("-m rt ! --rt-segsleft 0", {"exthdr": {"name": "rt", "field": "seg-left"}}, "0", "!="),
+        ("-p tcp -m tcp --tcp-flags SYN,NEW SYN -j DROP", (TCP, {"xt": {"type": "match", "name": "tcp"}}, {"drop": None})),
+        ("-p tcp -m tcp --tcp-flags SYN SYN,NEW -j DROP", (TCP, {"xt": {"type": "match", "name": "tcp"}}, {"drop": None})),
+        (
+            "-p tcp -m tcp --tcp-flags FIN,SYN NONE -j DROP",
+            (TCP, match({"&": [TCP_FLAGS, {"|": ["fin", "syn"]}]}, 0), {"drop": None}),
+        ),
+        ("-m limit --limit 3/min -j DROP", ({"limit": {"rate": "3/min", "inv": False}}, {"drop": None})),
+        ("-m connlimit --connlimit-above 3 -j DROP", ({"ct count": {"val": 3, "inv": True}}, {"drop": None})),
+        ("-m recent --name x --update --hitcount 6 -j DROP", ({"limit": {"rate": "recent", "inv": True}}, {"drop": None})),
+        # As people write it and iptables-save does not.
+        ("-j DROP -i eth0", ({"xt": {"type": "match", "name": "iptables"}}, {"drop": None})),
+        ("-p tcp -j REJECT --reject-with tcp-reset", (TCP, {"reject": {"type": "tcp reset"}})),
+        ("-p tcp -j REJECT --reject-with tcp-rst", (TCP, {"reject": {"type": "tcp reset"}})),
+        ("-j REJECT --reject-with icmp-host-prohibited", ({"reject": None},)),
+        ("-j REJECT", ({"reject": None},)),
+        ("-j QUEUE", ({"queue": None},)),
+        ("-j NFQUEUE --queue-num 0", ({"queue": None},)),
+        ("-j NOTRACK", ({"notrack": None},)),
+        ("-j CT --notrack", ({"notrack": None},)),
+        ("-j CT --zone 1", (target("CT"),)),
+        ("-j SET --add-set clients src", ({"set": {"set": nft_ruleset.IPSET + "clients"}},)),
+        ("-j SET --del-set clients src", ({"set": {"set": nft_ruleset.IPSET + "clients"}},)),
+        ("-j SET --map-set clients src", (target("SET"),)),
+        ("-j REDIRECT", ({"redirect": None},)),
+        ("-p tcp -j REDIRECT --to-ports 8080", (TCP, {"redirect": {"port": 8080}})),
+        ("-p tcp -j REDIRECT --to-port 8080", (TCP, {"redirect": {"port": 8080}})),
+        ("-p tcp -j REDIRECT --to-ports 8080-8090", (TCP, {"redirect": None})),
+        ("-p tcp -j REDIRECT --random", (TCP, {"redirect": None})),
+        ("-p tcp -j REDIRECT --random --to-ports 8080", (TCP, {"redirect": {"port": 8080}})),
+        ("-p tcp -j DNAT --to-destination 10.0.0.1:8081", (TCP, {"dnat": None})),
+        ("-j MARK --set-xmark 0x8000", (new_mark(0, 0x8000),)),
+        ("-j MARK --set-xmark 0x8000/0xc000", (new_mark(0xFFFF3FFF, 0x8000),)),
+        ("-j MARK --or-mark 0x8000", (target("MARK"),)),
+        ("-j MARK --set-xmark something/0x8000", (target("MARK"),)),
     ],
 )
 def test_what_a_rule_asks(line, expected):
@@ -167,6 +242,7 @@ HOST = tcp(80, "10.0.0.1")
         ("-m set --match-set any src -j DROP", HOST, "unknown"),
         ("-m set --match-set gone src -j DROP", tcp(80), "partial"),
         ("-m set --match-set iface src,src -j DROP", HOST, "unknown"),
+        ("-m set --match-set odd src -j DROP", tcp(80), "partial"),
     ],
 )
 def test_sets(line, packet, expected):
@@ -198,13 +274,20 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
         ("-p tcp -m tcp --tcp-flags ALL NONE -j DROP", tcp(80), "admitted"),
         ("-p udp -m conntrack --ctstate NEW,DNAT -j DROP", udp(53), "dropped"),
         ("-m conntrack --ctstate DNAT -j DROP", udp(53), "admitted"),
+        ("-m conntrack --ctstate INVALID,NEW,RELATED,ESTABLISHED,UNTRACKED,SNAT,DNAT -j DROP", udp(53), "dropped"),
         ("-m conntrack --ctstate NEW --ctorigdstport 80 -j DROP", tcp(80), "unknown"),
         ("-m addrtype --dst-type MULTICAST -j DROP", tcp(80), "admitted"),
         ("-m addrtype --dst-type LOCAL --limit-iface-in -j DROP", tcp(80), "unknown"),
         ("-m recent --name x --rcheck -j DROP", tcp(80), "partial"),
         ("-m recent --name x --update --seconds 30 --hitcount 6 -j DROP", tcp(80), "admitted"),
+        ("-m recent --name x --update --seconds 30 --hitcount 2 -j DROP", tcp(80), "admitted"),
+        # One packet of the source is enough, and nobody knows whether there was one.
+        ("-m recent --name x --update --seconds 30 --hitcount 1 -j DROP", tcp(80), "partial"),
+        ("-m recent --name x --rcheck --seconds 30 -j DROP", tcp(80), "partial"),
         ("-m recent --name x --set -j DROP", tcp(80), "dropped"),
+        ("-m recent --name x ! --set -j DROP", tcp(80), "unknown"),
         ("-m limit --limit 3/min -j DROP", tcp(80), "dropped"),
+        ("-m hashlimit ! --hashlimit-upto 3/sec --hashlimit-name x -j DROP", tcp(80), "unknown"),
         ("-m hashlimit --hashlimit-above 3/sec --hashlimit-name x -j DROP", tcp(80), "admitted"),
         ("-m connlimit --connlimit-above 3 -j DROP", tcp(80), "admitted"),
         ("-m connlimit --connlimit-above 0 -j DROP", tcp(80), "unknown"),
@@ -223,6 +306,10 @@ def test_a_set_that_packets_fill_is_not_certain_in_any_table():
         ("-p tcp -m tcpmss ! --mss 536:65535 -m conntrack --ctstate NEW -j DROP", tcp(80), "admitted"),
         ("-p tcp -m tcpmss --mss 536:65535 -j DROP", tcp(80), "dropped"),
         ("-p tcp -m tcpmss ! --mss 1400:1460 -j DROP", tcp(80), "unknown"),
+        # Hosts need not take on less than 536, and the large frames of a network are 9000.
+        ("-p tcp -m tcpmss --mss 536:9000 -j DROP", tcp(80), "dropped"),
+        ("-p tcp -m tcpmss --mss 537:9000 -j DROP", tcp(80), "unknown"),
+        ("-p tcp -m tcpmss --mss 536:8999 -j DROP", tcp(80), "unknown"),
         ("-s 10.0.0.0/255.0.255.0 -j DROP", tcp(80), "unknown"),
         ("-p gre -m nonsense -j DROP", tcp(80), "admitted"),
         ("-p tcp -m tcp --tcp-flags ALL -j DROP", tcp(80), "unknown"),
@@ -293,11 +380,27 @@ def test_a_packet_has_no_mark_but_what_rules_on_its_way_set(rules, expected):
     assert nft_admission.judge(ipt_ruleset.parse(KUBELET % rules, "ip"), tcp(80)).state == expected
 
 
-def test_types_of_destinations_mean_something_else_in_ipv6():
+@pytest.mark.parametrize(
+    ("types", "ipv4", "ipv6"),
+    [
+        ("UNICAST", "admitted", "unknown"),
+        ("LOCAL", "dropped", "dropped"),
+        ("MULTICAST", "admitted", "admitted"),
+        ("LOCAL,MULTICAST", "dropped", "unknown"),
+    ],
+)
+def test_types_of_destinations_mean_something_else_in_ipv6(types, ipv4, ipv6):
     """There a local address is also unicast."""
-    line, packet = "-m addrtype --dst-type UNICAST -j DROP", tcp(80, family="ipv6")
-    assert state(line, tcp(80)) == "admitted"
-    assert state(line, packet, family="ip6") == "unknown"
+    line = "-m addrtype --dst-type %s -j DROP" % types
+    assert state(line, tcp(80)) == ipv4
+    assert state(line, tcp(80, family="ipv6"), family="ip6") == ipv6
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("-m set --match-set banned src", "admitted"), ("-m set ! --match-set banned src", "dropped")]
+)
+def test_no_address_of_ipv6_is_in_a_set_of_ipv4(line, expected):
+    assert state(line + " -j DROP", tcp(80, "2001:db8::1", "ipv6"), family="ip6") == expected
 
 
 def test_no_extension_header_comes_with_a_first_packet():

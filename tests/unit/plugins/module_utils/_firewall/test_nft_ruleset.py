@@ -94,6 +94,8 @@ def test_ip_protocols_by_number_and_name(left, right):
         ({"match": dict(PORTS[0]["match"], op="!=")}, {"accept": None}),
         (PORTS[0], {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth0"}}, {"accept": None}),
         ({"match": dict(PORTS[0]["match"], right="@ports")}, {"accept": None}),
+        # As nft prints a statement that it has no JSON for.
+        (PORTS[0], "tproxy to :8080", {"accept": None}),
     ],
 )
 def test_a_marked_rule_that_is_not_ours_any_more(expression):

@@ -9,6 +9,7 @@ from ansible_collections.netports.core.plugins.module_utils._firewall import (
     ipt_ruleset,
     nft_admission,
     nft_match,
+    nft_ruleset,
     ufw_chains,
     ufw_rules,
 )
@@ -17,8 +18,13 @@ from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_chains
 from ansible_collections.netports.core.plugins.module_utils._firewall.ufw_rules import Entry
 
 KEY = ("ip", "filter", "ufw-user-input")
+BEHIND = ("ip", "filter", "ufw-after-input")
 API = Entry("tcp", ((5678, 5678),), None, "netports-a")
 LOW = Entry("tcp", ((6000, 6000),), None, "netports-a")
+TOP = Entry("tcp", ((7000, 7000),), None, "netports-a")
+TUNNEL = Entry("ip", ((4, 4),), None)
+GRE = Entry("ip", ((47, 47),), None)
+OTHER = API._replace(profile="netports-b")
 SSH = "-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT"
 DENY = "-A ufw-user-input -p tcp -m tcp --dport 5000:6999 -j DROP"
 LABELS = {"netports-a": "a", "netports-b": "b"}
@@ -43,6 +49,13 @@ def ruleset(*lines, table="filter", legacy=False):
 def edit(found, wanted, label="a", exclusive=False, theirs=()):
     own = ufw_chains.own_rules(found, KEY, "ipv4", LABELS, theirs)
     return FamilyEdit("ipv4", label, (ufw_chains.edit(KEY, own, label, wanted, exclusive),))
+
+
+def edit_both(found, wanted, wanted_behind):
+    """Of the ports and of the IP protocols of label a."""
+    owns = [ufw_chains.own_rules(found, key, "ipv4", LABELS, ()) for key in (KEY, BEHIND)]
+    edits = zip((KEY, BEHIND), owns, (wanted, wanted_behind))
+    return FamilyEdit("ipv4", "a", tuple(ufw_chains.edit(key, own, "a", entries, False) for key, own, entries in edits))
 
 
 def run(found, script):
@@ -72,6 +85,52 @@ def test_changed_rules_come_where_the_first_stood():
     found = ruleset(SSH, printed(LOW), DENY)
     assert run(found, edit(found, [API]).script()) == [SSH, API, DENY]
     assert run(found, edit(found, [API, LOW]).script()) == [SSH, API, LOW, DENY]
+    assert run(found, edit(found, [API, TOP]).script()) == [SSH, API, TOP, DENY]
+
+
+def test_all_chains_of_a_family_are_changed_and_taken_back_in_one_transaction():
+    change = edit_both(ruleset(SSH, printed(LOW), printed(TUNNEL)), [API], [GRE])
+    user, behind = "ufw-user-input", "ufw-after-input"
+    old = {chain: printed(entry)[len("-A %s " % chain) :] for chain, entry in ((user, LOW), (behind, TUNNEL))}
+    new = {chain: ufw_rules.line(entry, "ipv4", "a")[len("-A %s " % chain) :] for chain, entry in ((user, API), (behind, GRE))}
+    assert change.script().splitlines() == [
+        "*filter",
+        *("-D %s %s" % (user, old[user]), "-I %s 2 %s" % (user, new[user])),
+        *("-D %s %s" % (behind, old[behind]), "-I %s 1 %s" % (behind, new[behind])),
+        "COMMIT",
+    ]
+    assert change.inverse().splitlines() == [
+        "*filter",
+        *("-D %s %s" % (user, new[user]), "-I %s 2 %s" % (user, old[user])),
+        *("-D %s %s" % (behind, new[behind]), "-I %s 1 %s" % (behind, old[behind])),
+        "COMMIT",
+    ]
+
+
+def test_what_people_are_shown_before_and_after():
+    change = edit_both(ruleset(SSH, printed(LOW), printed(TOP), printed(TUNNEL)), [TOP, API], [TUNNEL, GRE])
+    ports, protocols = "ip filter ufw-user-input: allow %d/tcp from anywhere (netports-a)", "ip filter ufw-after-input: allow %s"
+    tunnel, gre = (protocols % "IP protocol %d from anywhere" % number for number in (4, 47))
+    assert ufw_chains.lines([change], False) == [ports % 6000, ports % 7000, tunnel]
+    assert ufw_chains.lines([change], True) == [ports % 7000, ports % 5678, tunnel, gre]
+
+
+@pytest.mark.parametrize("length", [1, 51, 64])
+def test_rules_are_of_the_label_that_has_their_profile(length):
+    label = "x" * length
+    name = ufw_rules.profile_base(label)
+    rules = [printed(API._replace(profile=profile)) for profile in (name, name + "+2")]
+    tunnel = printed(TUNNEL, label)
+    found = ruleset(*rules, tunnel)
+    own = ufw_chains.own_rules(found, KEY, "ipv4", {name: label}, ()) + ufw_chains.own_rules(found, BEHIND, "ipv4", {}, ())
+    assert [(one.place, one.label, one.rule.line) for one in own] == [
+        (1, label, rules[0]),
+        (2, label, rules[1]),
+        (1, label, tunnel),
+    ]
+    # Of a label that no file names, what the profile tells.
+    unknown = ufw_chains.own_rules(found, KEY, "ipv4", LABELS, ())
+    assert [one.label for one in unknown] == [ufw_rules.label_of_profile(name)] * 2
 
 
 def test_rules_that_are_there_are_not_touched():
@@ -80,9 +139,8 @@ def test_rules_that_are_there_are_not_touched():
 
 
 def test_other_labels_go_when_one_is_to_be_the_only_one():
-    other = API._replace(profile="netports-b")
-    found = ruleset(printed(other), SSH, printed(LOW))
-    assert run(found, edit(found, [API]).script()) == [other, SSH, API]
+    found = ruleset(printed(OTHER), SSH, printed(LOW))
+    assert run(found, edit(found, [API]).script()) == [OTHER, SSH, API]
     assert run(found, edit(found, [API], exclusive=True).script()) == [SSH, API]
 
 
@@ -102,8 +160,7 @@ def test_what_somebody_changed_by_hand_goes():
 
 @pytest.mark.parametrize("wanted, exclusive", [([API], False), ([API, LOW], True), ([], True), ([], False)])
 def test_the_inverse_brings_back_what_was(wanted, exclusive):
-    other = API._replace(profile="netports-b")
-    found = ruleset(SSH, printed(LOW), DENY, printed(other), printed(LOW._replace(source=(1, 1))))
+    found = ruleset(SSH, printed(LOW), DENY, printed(OTHER), printed(LOW._replace(source=(1, 1))))
     change = edit(found, wanted, exclusive=exclusive)
     before = run(found, "*filter\nCOMMIT\n")
     after = ruleset(*[printed(one) if isinstance(one, Entry) else one for one in run(found, change.script())])
@@ -128,6 +185,46 @@ def test_the_foreseen_ruleset_admits_what_the_rules_do():
     assert [one.state for one in judged] == ["admitted", "dropped", "dropped"]
     assert "5000:6999" in judged[1].reason
     assert nft_admission.judge(after, nft_match.Packet("ipv4", 4)).state == "admitted"
+
+
+OWN = Rule("a", "tcp", API.ports, "ipv4", ((0x0A000000, 0x0AFFFFFF),))
+
+
+@pytest.mark.parametrize(
+    ("lines", "rules", "exclusive", "expected"),
+    [
+        ((SSH, DENY), (OWN,), False, [SSH, DENY, OWN]),
+        ((SSH, printed(LOW), DENY), (OWN,), False, [SSH, OWN, DENY]),
+        ((SSH, printed(LOW), DENY, printed(OTHER)), (OWN,), False, [SSH, OWN, DENY, printed(OTHER)]),
+        ((SSH, printed(LOW), DENY, printed(TOP)), (OWN,), False, [SSH, OWN, DENY]),
+        ((printed(OTHER), SSH, printed(LOW), DENY), (OWN,), True, [SSH, OWN, DENY]),
+        ((SSH, printed(OTHER), DENY), (OWN,), True, [SSH, DENY, OWN]),
+        ((SSH, printed(LOW), DENY), (), False, [SSH, DENY]),
+        ((SSH, DENY), (OWN._replace(family="ipv6", sources=()),), False, [SSH, DENY]),
+    ],
+)
+def test_the_foreseen_ruleset_has_the_rules_where_the_edits_put_them(lines, rules, exclusive, expected):
+    found = ruleset(*lines)
+    change = edit(found, ufw_rules.layout("a", rules, ("ipv4",)).entries["ipv4"], exclusive=exclusive)
+    foreseen = ufw_chains.after(found, [change], rules)
+    assert [rule.line or nft_ruleset.parse_own(rule) for rule in foreseen.rules[KEY]] == expected
+
+
+def test_ports_and_protocols_are_foreseen_in_the_chains_for_them():
+    found, protocol = ruleset(SSH), Rule("a", "ip", ((4, 4),), "ipv4")
+    foreseen = ufw_chains.after(found, [edit_both(found, [API], [TUNNEL])], [protocol, OWN])
+    assert [rule.line or nft_ruleset.parse_own(rule) for rule in foreseen.rules[KEY]] == [SSH, OWN]
+    assert [nft_ruleset.parse_own(rule) for rule in foreseen.rules[BEHIND]] == [protocol]
+
+
+def test_a_ufw_that_is_not_loaded_has_no_table():
+    assert ufw_chains.table(ipt_ruleset.parse("*filter\n:INPUT DROP [0:0]\nCOMMIT\n", "ip")) is None
+
+
+def test_a_ufw_without_the_chain_for_protocols_has_room_for_ports():
+    found = ipt_ruleset.parse("*filter\n:ufw-user-input - [0:0]\nCOMMIT\n", "ip")
+    assert ufw_chains.table(found) == "filter"
+    assert ufw_chains.keys("filter", "ipv4", found) == (KEY,)
 
 
 def test_a_ufw_that_is_loaded_twice_is_refused():

@@ -85,6 +85,30 @@ def test_exclusive_takes_marked_rules_alone():
     assert ufw_files.with_rules(text, "ipv4", "a", [], False) == text
 
 
+OURS = ufw_rules.tuple_line(API, "ipv4", "a")
+LINE = ufw_rules.line(API, "ipv4", "a")
+OTHERS = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in"
+
+
+@pytest.mark.parametrize(
+    "before, block, behind",
+    [
+        ("### RULES ###", (OURS, LINE), "COMMIT"),
+        ("### RULES ###", (OURS,), "COMMIT"),
+        ("### RULES ###", ("", OURS), OTHERS),
+        ("-A ufw-user-input -p tcp --dport 22 -j ACCEPT", (OURS, LINE, LINE), OTHERS),
+    ],
+)
+def test_a_rule_goes_with_its_lines_and_the_empty_one_before_it_and_nothing_else(before, block, behind):
+    text = "\n".join(["*filter", "### RULES ###", before, *block, behind, "COMMIT", ""])
+    assert ufw_files.with_rules(text, "ipv4", "a", [], False) == text.replace("\n".join(block) + "\n", "", 1)
+
+
+def test_the_rules_of_a_file_that_ends_too_early_are_read():
+    (found,) = ufw_files.blocks("### RULES ###\n%s\n%s\n" % (OURS, LINE), "ipv4")
+    assert (found.start, found.end, found.read.entry) == (1, 3, API)
+
+
 @pytest.mark.parametrize("text, said", [("", "has no COMMIT"), ("*filter\nCOMMIT\n", "has no line `### RULES ###`")])
 def test_a_file_that_ufw_did_not_write_is_refused(text, said):
     with pytest.raises(FirewallError, match=said):
@@ -104,6 +128,14 @@ def test_protocols_stand_in_the_part_that_makes_their_chain_and_go_without_a_tra
     assert "-p 4 " not in ufw_files.with_protocols(text, "ipv4", "a", [other], False)
 
 
+def test_a_changed_block_of_protocols_stays_where_it_was():
+    text = AFTER
+    for label in ("a", "b"):
+        text = ufw_files.with_protocols(text, "ipv4", label, [TUNNEL], False)
+    changed = ufw_files.with_protocols(text, "ipv4", "a", [TUNNEL._replace(ports=((47, 47),))], False)
+    assert changed == text.replace("-p 4 ", "-p 47 ", 1)
+
+
 def test_a_block_without_an_end_is_refused():
     text = AFTER.replace("COMMIT", "# BEGIN netports:b\nCOMMIT", 1)
     with pytest.raises(FirewallError, match="line 5 begins a block that nothing ends"):
@@ -113,6 +145,7 @@ def test_a_block_without_an_end_is_refused():
 def test_a_file_without_the_chain_is_refused():
     with pytest.raises(FirewallError, match="makes the chain ufw-after-input"):
         ufw_files.with_protocols("*filter\nCOMMIT\n", "ipv4", "a", [TUNNEL], False)
+    assert ufw_files.with_protocols("*filter\nCOMMIT\n", "ipv4", "a", [], False) == "*filter\nCOMMIT\n", "it has no rules"
 
 
 @pytest.mark.parametrize(
@@ -130,8 +163,11 @@ def test_settings_as_the_shell_reads_them(defaults, conf, expected):
 
 def test_a_file_of_profiles_says_who_wrote_it():
     text = ufw_files.profile_text("a", [("netports-a", "22/tcp"), ("netports-a+2", "23/tcp")])
-    assert ufw_files.is_ours(text) and "[netports-a+2]\n" in text and "ports=23/tcp\n" in text
-    assert not ufw_files.is_ours("[netports-a]\n")
+    assert ufw_files.is_ours(text) and not ufw_files.is_ours("[netports-a]\n")
+    head, *lines = text.splitlines()
+    about = ["title=Ports of a", "description=Ports that netports.core.port_allow opened for a"]
+    assert lines == ["", "[netports-a]", *about, "ports=22/tcp", "", "[netports-a+2]", *about, "ports=23/tcp"]
+    assert head.startswith("# Written by netports.core.port_allow")
     assert ufw_files.profile_text("a", []) is None
 
 

@@ -41,8 +41,24 @@ def test_ports_are_cut_as_ufw_takes_them():
     for entry in found.entries["ipv4"]:
         text = ufw_rules.ports_text(entry.ports)
         assert text.count(",") + text.count(":") <= 14
-    assert intervals.merged(i for entry in found.entries["ipv4"] for i in entry.ports) == ports
-    assert len(found.profiles) > 1 and all(len(text) <= 1024 for _name, text in found.profiles)
+    assert tuple(interval for entry in found.entries["ipv4"] for interval in entry.ports) == ports
+    assert len(found.profiles) > 1
+
+
+@pytest.mark.parametrize(("short", "lengths"), [(9, [1024]), (8, [931, 93])])
+def test_a_profile_has_as_many_ports_as_the_field_of_ufw_takes(short, lengths):
+    """165 ports, of which that many have four digits, and the others five."""
+    numbers = [*range(1000, 1000 + 2 * short, 2), *range(20000, 20000 + 2 * (165 - short), 2)]
+    rule = Rule("a", "tcp", tuple((number, number) for number in numbers), "ipv4")
+    profiles = ufw_rules.layout("a", [rule], BOTH).profiles
+    assert [len(text) for _name, text in profiles] == lengths
+
+
+def test_each_ip_protocol_is_a_rule_of_its_own():
+    rule = Rule("a", "ip", ((4, 4), (97, 98)), "ipv4")
+    found = ufw_rules.layout("a", [rule], BOTH)
+    assert found.entries["ipv4"] == tuple(Entry("ip", ((number, number),), None) for number in (4, 97, 98))
+    assert not found.profiles
 
 
 def test_sources_are_one_rule_each():
@@ -60,6 +76,12 @@ def test_a_label_of_any_length_has_a_profile_that_ufw_takes(length):
     assert name != ufw_rules.profile_base("x" * (length - 1) + "y")
 
 
+@pytest.mark.parametrize("label", ["a", "a.b-c", "x" * 51])
+def test_the_profiles_of_a_label_that_is_not_too_long_tell_all_of_it(label):
+    assert ufw_rules.profile_base(label) == "netports-" + label
+    assert ufw_rules.label_of_profile("netports-" + label) == label == ufw_rules.label_of_profile("netports-%s+12" % label)
+
+
 # As ufw 0.36.2 wrote and iptables-nft 1.8.9 printed them.
 SEEN = [
     (
@@ -67,6 +89,12 @@ SEEN = [
         "allow tcp 5678,5681 0.0.0.0/0 any 0.0.0.0/0 netports-a+2 - in comment=6e6574706f7274733a61",
         "-A ufw-user-input -p tcp -m multiport --dports 5678,5681 -j ACCEPT -m comment --comment 'dapp_netports-a+2'",
         r'-A ufw-user-input -p tcp -m multiport --dports 5678,5681 -m comment --comment "\'dapp_netports-a+2\'" -j ACCEPT',
+    ),
+    (
+        Entry("tcp", ((5678, 5681),), None, "netports-a+2"),
+        "allow tcp 5678:5681 0.0.0.0/0 any 0.0.0.0/0 netports-a+2 - in comment=6e6574706f7274733a61",
+        "-A ufw-user-input -p tcp -m multiport --dports 5678:5681 -j ACCEPT -m comment --comment 'dapp_netports-a+2'",
+        r'-A ufw-user-input -p tcp -m multiport --dports 5678:5681 -m comment --comment "\'dapp_netports-a+2\'" -j ACCEPT',
     ),
     (
         Entry("udp", ((5353, 5353),), intervals.block("10.0.0.0", 25), "netports-a+2"),
@@ -105,10 +133,16 @@ def test_a_marked_tuple_that_somebody_changed_is_ours_and_no_entry(line):
     assert ufw_rules.parse_tuple("### tuple ### " + line, "ipv4") == ("a", None)
 
 
-@pytest.mark.parametrize("comment", ["", " comment=61", " comment=zz", " comment=6e6574706f7274733"])
+@pytest.mark.parametrize("comment", ["", " comment=61", " comment=zz", " comment=ff", " comment=6e6574706f7274733"])
 def test_tuples_without_the_mark_are_others(comment):
     line = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in" + comment
     assert ufw_rules.parse_tuple(line, "ipv4").label is None
+
+
+def test_a_rule_that_an_operator_made_of_a_profile_of_ours_is_an_entry_of_no_label():
+    """`ufw allow netports-a`."""
+    entry, tuple_ = SEEN[0][:2]
+    assert ufw_rules.parse_tuple("### tuple ### " + tuple_.partition(" comment=")[0], "ipv4") == (None, entry)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +259,8 @@ def test_a_tuple_that_somebody_changed_is_no_entry_of_ours(line):
         ("-A c -p tcp -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
         ("-A c -p esp -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT", False),
         ("-A c -p tcp -m tcp --dport 22 -j ACCEPT", False),
+        ("-A c -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT -s 10.0.0.0/8", False),
+        ("-A c -p tcp -m tcp --dport 22 -m comment --comment \"\\'dapp_netports-a\\'\" -j ACCEPT --sport 1", False),
         ("-A c -j ACCEPT", False),
     ],
 )
