@@ -451,6 +451,12 @@ def test_a_jump_that_the_edits_lost_is_mended():
     assert ipt_plan.mending(parsed("*nat\nCOMMIT\n"), edits) is None
 
 
+def test_mending_a_jump_takes_no_rule_away():
+    (edits,) = plan(table(SSH, chains=())).tables
+    mended = ipt_plan.mending(parsed(table(DROP, JUMP, OWN % "", OWN % "a")), edits)
+    assert mended is not None and mended.script()[1:-1] == ["-D INPUT 2", "-I INPUT 1 -j netports"]
+
+
 def test_a_line_for_one_source_goes_when_a_set_has_it():
     rule = RULES[-1]._replace(ports=((1, 1),))
     (new,) = ipt_plan.lines_of(rule, True)
