@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parts of the standard library without what makes them slow to import.
+"""What modules do not wait for: parts of the standard library that are slow to import, and the last collection of garbage.
 
 `socket` builds enumerations, and `typing` compiles regular expressions: together they take twice as long as reading the
 listening sockets of a host, and as long as asking 500 ports of others. For what is imported to do these two, and for nothing
@@ -11,9 +11,18 @@ else; there the names of `typing` are for the type checker alone.
 
 from __future__ import annotations
 
-__all__ = ["TYPE_CHECKING", "NamedTuple", "socket"]
+import gc
+
+__all__ = ["TYPE_CHECKING", "NamedTuple", "end_quickly", "socket"]
 
 TYPE_CHECKING = False  # type checkers know it by its name
+
+
+def end_quickly() -> None:
+    """Spare a process that ends soon the search for garbage in all that Ansible has imported: 13 ms of a host's time."""
+    if hasattr(gc, "freeze"):  # CPython
+        gc.freeze()
+
 
 if TYPE_CHECKING:
     import socket

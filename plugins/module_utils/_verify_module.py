@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netports.core.plugins.module_utils import _spec_options, _verify
+from ansible_collections.netports.core.plugins.module_utils._light import end_quickly
 from ansible_collections.netports.core.plugins.module_utils._listener import Listener, Problem
 from ansible_collections.netports.core.plugins.module_utils._sockets import gather
 from ansible_collections.netports.core.plugins.module_utils._sockets.namespace import path_of
@@ -26,6 +27,7 @@ Admissions = Callable[..., Dict[str, Any]]
 
 def run(admissions: Optional[Admissions] = None) -> None:
     """Verify and exit, as a module."""
+    end_quickly()
     arguments = dict(_spec_options.spec_arguments(), **_verify.verify_arguments())
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     try:

@@ -291,11 +291,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netports.core.plugins.module_utils import _allow, _spec_options
 from ansible_collections.netports.core.plugins.module_utils._firewall.model import FirewallError
+from ansible_collections.netports.core.plugins.module_utils._light import end_quickly
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.module_utils._run import RunError
 
 
 def main() -> None:
+    end_quickly()
     arguments = dict(_spec_options.spec_arguments(), **_allow.allow_arguments())
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     try:

@@ -160,6 +160,7 @@ from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netports.core.plugins.module_utils._light import end_quickly
 from ansible_collections.netports.core.plugins.module_utils._socket_table import FOUND
 from ansible_collections.netports.core.plugins.module_utils._sockets import gather
 
@@ -180,6 +181,7 @@ def _information(method: str, namespace: Optional[str], owners: bool) -> Dict[st
 
 
 def main() -> None:
+    end_quickly()
     module = AnsibleModule(
         argument_spec={
             "gather": {"type": "str", "default": "auto", "choices": ["auto", "sock_diag", "proc", "ss", "netstat"]},

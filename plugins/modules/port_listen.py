@@ -182,12 +182,14 @@ conditions:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netports.core.plugins.module_utils import _hold, _spec_options
+from ansible_collections.netports.core.plugins.module_utils._light import end_quickly
 from ansible_collections.netports.core.plugins.module_utils._listener import Problem
 from ansible_collections.netports.core.plugins.module_utils._run import RunError
 from ansible_collections.netports.core.plugins.module_utils._sockets.gather import GatherError
 
 
 def main() -> None:
+    end_quickly()
     module = AnsibleModule(argument_spec={**_spec_options.spec_arguments(), **_hold.listen_arguments()}, supports_check_mode=True)
     try:
         result = _hold.listen(module.params, module.check_mode)

@@ -269,10 +269,12 @@ notes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netports.core.plugins.module_utils import _probe
+from ansible_collections.netports.core.plugins.module_utils._light import end_quickly
 from ansible_collections.netports.core.plugins.module_utils._probing.model import ProbeError
 
 
 def main() -> None:
+    end_quickly()
     module = AnsibleModule(argument_spec=_probe.probe_arguments(), supports_check_mode=True)
     try:
         result = _probe.probe(module.params)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from typing import Any, NamedTuple
@@ -73,3 +74,13 @@ def test_probing_addresses_imports_nothing_slow() -> None:
     ) % _light.__file__.rpartition("/ansible_collections/")[0]
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_what_is_there_is_not_collected_at_the_end() -> None:
+    known: list[Any] = []
+    assert any(each is known for each in gc.get_objects())
+    _light.end_quickly()
+    try:
+        assert not any(each is known for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
