@@ -71,7 +71,7 @@ class Size(NamedTuple):
     looped: int  # targets of the loop of wait_for
 
 
-_FULL, _SMALL = Size(50, 10, 20), Size(5, 4, 3)
+_FULL, _SMALL = Size(50, 10, 500), Size(5, 4, 3)
 
 
 class Scene(NamedTuple):
@@ -153,7 +153,7 @@ def _dropped(scene: Scene, pairs: int) -> list[_pairs.Row]:
     return rows
 
 
-def _against_wait_for(scene: Scene, pairs: int) -> list[_pairs.Row]:
+def _against_wait_for(scene: Scene) -> list[_pairs.Row]:
     with tempfile.TemporaryDirectory() as home:
         variables = {"ansible_python_interpreter": sys.executable}
         controller = _ansible.Controller(home, variables)
@@ -167,7 +167,9 @@ def _against_wait_for(scene: Scene, pairs: int) -> list[_pairs.Row]:
             for command in (controller.playbook("probe", [once], "failed=0"), controller.playbook("loop", [looped], "failed=0"))
         ]
         title = "%d targets, all open, by Ansible" % scene.size.looped
-        return [_pairs.Row(title, "a loop of `wait_for`", _pairs.compare(*commands, pairs))]
+        # Once: 500 modules take minutes.
+        ((ours,), (theirs,)) = _pairs.in_turns([[command] for command in commands], 1)
+        return [_pairs.Row(title, "a loop of `wait_for`", _pairs.pair(ours, theirs))]
 
 
 def main() -> None:
@@ -178,7 +180,7 @@ def main() -> None:
             rows += _against_nmap(scene, options.pairs)
         else:
             print("nmap is not installed: its rows are left out", file=sys.stderr)
-        rows += _against_wait_for(scene, max(1, options.pairs // 5))
+        rows += _against_wait_for(scene)
         rows += _dropped(scene, options.pairs)
     _pairs.report(rows, judged=not options.small)
 
